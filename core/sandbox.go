@@ -1,0 +1,238 @@
+package core
+
+import (
+	"context"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// StopTimeout bounds Sandbox.Stop, which does its work even if its context has ended.
+const StopTimeout = 15 * time.Second
+
+// Sandbox is what users hold: a Backend that checks every argument before the
+// driver sees it, starts on first use if it is lazy, stops once, and gives
+// every error the same form.
+type Sandbox struct {
+	driver Driver
+	spec   *Spec
+	name   string // the driver's
+	caps   []Capability
+
+	startMu sync.Mutex // held while starting; guards backend
+	backend Backend
+
+	stopping atomic.Bool
+	closed   context.Context // ends when Stop is called, so that a start under way ends too
+	close    context.CancelFunc
+
+	stopMu  sync.Mutex // held while stopping; guards stopped
+	stopped bool
+}
+
+var (
+	_ Backend  = (*Sandbox)(nil)
+	_ Declarer = (*Sandbox)(nil)
+)
+
+// Start makes a sandbox from spec on driver. It returns ErrInvalid for a spec
+// that cannot be started anywhere, before any engine call. Unless spec.Lazy is
+// set the sandbox is running when Start returns. The caller must Stop it. The
+// spec must not be changed afterwards.
+func Start(ctx context.Context, driver Driver, spec *Spec) (*Sandbox, error) {
+	if driver == nil {
+		return nil, Errorf(ErrInvalid, "start", "driver is nil")
+	}
+	if err := spec.Validate(); err != nil {
+		return nil, annotate(err, "start", "")
+	}
+	s := &Sandbox{driver: driver, spec: spec.WithDefaults()}
+	s.closed, s.close = context.WithCancel(context.WithoutCancel(ctx))
+	if spec.Lazy {
+		return s, nil
+	}
+	if err := s.Start(ctx); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Start starts a lazy sandbox that has not been used yet. On a running one it does nothing.
+func (s *Sandbox) Start(ctx context.Context) error {
+	_, err := s.ready(ctx, "start")
+	return err
+}
+
+// Execute runs one command; see Backend.
+func (s *Sandbox) Execute(ctx context.Context, cmd *Command) (*Result, error) {
+	if err := cmd.Validate(); err != nil {
+		return nil, s.fail("execute", "", err)
+	}
+	b, err := s.ready(ctx, "execute")
+	if err != nil {
+		return nil, err
+	}
+	res, err := b.Execute(ctx, cmd)
+	return res, s.fail("execute", "", err)
+}
+
+// Upload writes a file; see Backend.
+func (s *Sandbox) Upload(ctx context.Context, path string, src io.Reader, opts *UploadOptions) error {
+	clean, err := CleanFilePath(path)
+	switch {
+	case err != nil:
+		return s.fail("upload", path, err)
+	case src == nil:
+		return s.fail("upload", path, invalidf("src is nil"))
+	case opts == nil:
+		opts = new(UploadOptions)
+	case opts.Mode&^0o777 != 0:
+		return s.fail("upload", path, invalidf("mode %#o: use permission bits only", opts.Mode))
+	}
+	b, err := s.ready(ctx, "upload")
+	if err != nil {
+		return err
+	}
+	return s.fail("upload", path, b.Upload(ctx, clean, src, opts))
+}
+
+// Read opens a file; see Backend.
+func (s *Sandbox) Read(ctx context.Context, path string, opts *ReadOptions) (io.ReadCloser, error) {
+	clean, err := CleanFilePath(path)
+	switch {
+	case err != nil:
+		return nil, s.fail("read", path, err)
+	case opts == nil:
+		opts = new(ReadOptions)
+	case opts.Offset < 0 || opts.Limit < 0 || opts.MaxSize < 0:
+		return nil, s.fail("read", path, invalidf("offset, limit and maximum size must not be negative"))
+	}
+	b, err := s.ready(ctx, "read")
+	if err != nil {
+		return nil, err
+	}
+	r, err := b.Read(ctx, clean, opts)
+	if err != nil {
+		return nil, s.fail("read", path, err)
+	}
+	return &sandboxReader{ReadCloser: r, sandbox: s, path: path}, nil
+}
+
+// Stop ends and removes the sandbox; see Backend. It goes on even if ctx has
+// ended, for StopTimeout at most, so that a cancelled caller leaks nothing. One
+// that failed may be called again. A sandbox that was never started makes no engine call.
+func (s *Sandbox) Stop(ctx context.Context) error {
+	s.stopping.Store(true)
+	s.close()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopTimeout)
+	defer cancel()
+	s.stopMu.Lock()
+	defer s.stopMu.Unlock()
+	if s.stopped {
+		return nil
+	}
+	s.startMu.Lock() // waits for a start under way, which close has cancelled
+	b := s.backend
+	s.startMu.Unlock()
+	if b != nil {
+		if err := b.Stop(ctx); err != nil {
+			return annotate(err, "stop", "").in(s)
+		}
+	}
+	s.stopped = true
+	return nil
+}
+
+// Spec returns the specification with its defaults filled in. It must not be changed.
+func (s *Sandbox) Spec() *Spec { return s.spec }
+
+// Capabilities returns what the driver declared; nil until the sandbox is started.
+func (s *Sandbox) Capabilities() []Capability {
+	s.startMu.Lock()
+	defer s.startMu.Unlock()
+	return s.caps
+}
+
+// Unwrap returns the driver's Backend, or nil until the sandbox is started.
+func (s *Sandbox) Unwrap() Backend {
+	s.startMu.Lock()
+	defer s.startMu.Unlock()
+	return s.backend
+}
+
+// ready returns the driver's Backend, started if need be.
+func (s *Sandbox) ready(ctx context.Context, op string) (Backend, error) {
+	if s.stopping.Load() {
+		return nil, (&Error{Code: ErrStopped, Op: op}).in(s)
+	}
+	s.startMu.Lock()
+	defer s.startMu.Unlock()
+	if s.backend != nil {
+		return s.backend, nil
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(s.closed, func() { cancel(&Error{Code: ErrStopped}) })()
+	info, err := s.driver.Info(ctx)
+	if err != nil {
+		return nil, s.fail(op, "", err)
+	}
+	b, err := s.driver.Start(ctx, s.spec)
+	if err != nil {
+		return nil, s.fail(op, "", err)
+	}
+	s.backend, s.caps, s.name = b, info.Capabilities, info.Driver
+	return b, nil
+}
+
+// fail gives an error its final form: with its place, and as ErrStopped if Stop has been called meanwhile.
+func (s *Sandbox) fail(op, path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := annotate(err, op, path)
+	if s.stopping.Load() && e.Code != ErrStopped {
+		e = &Error{Code: ErrStopped, Op: op, Path: path, Err: e}
+	}
+	return e.in(s)
+}
+
+func (e *Error) in(s *Sandbox) *Error {
+	if e.Driver == "" {
+		e.Driver = s.name
+	}
+	return e
+}
+
+// annotate returns a copy of err as an *Error with op and path where it has none.
+// A context's own error keeps answering errors.Is.
+func annotate(err error, op, path string) *Error {
+	e := &Error{Code: CodeOf(err), Err: err}
+	if own, ok := err.(*Error); ok { //nolint:errorlint // only the outermost one is completed; one within is a cause
+		c := *own
+		e = &c
+	}
+	if e.Op == "" {
+		e.Op = op
+	}
+	if e.Path == "" {
+		e.Path = path
+	}
+	return e
+}
+
+type sandboxReader struct {
+	io.ReadCloser
+	sandbox *Sandbox
+	path    string
+}
+
+func (r *sandboxReader) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // io.EOF is never wrapped
+		err = r.sandbox.fail("read", r.path, err)
+	}
+	return n, err
+}
