@@ -1,0 +1,211 @@
+package guest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/guest/protocol"
+)
+
+// Execute sends the command to the runner and gathers what comes back.
+func (b *backend) Execute(ctx context.Context, cmd *core.Command) (*core.Result, error) {
+	e := &execution{backend: b, cmd: cmd, start: time.Now(), out: newOutputs(cmd), reason: core.Unknown}
+	res, err := e.run(ctx)
+	if err != nil {
+		return res, b.fail("execute", "", err)
+	}
+	return res, nil
+}
+
+// execution is one command on its way.
+type execution struct {
+	backend *backend
+	cmd     *core.Command
+	start   time.Time
+	out     *outputs
+	link    *link
+	call    *protocol.Call
+	reason  core.Reason // TimedOut or Canceled once the host has ended the command
+}
+
+func (e *execution) run(ctx context.Context) (*core.Result, error) {
+	if e.cmd.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, e.cmd.Timeout, errTimeout)
+		defer cancel()
+	}
+	if err := e.open(ctx); err != nil {
+		if errors.Is(context.Cause(ctx), errTimeout) && ctx.Err() != nil {
+			return e.result(&protocol.Exit{Reason: core.TimedOut, Code: core.NoExitCode}), nil
+		}
+		return nil, err
+	}
+	defer e.call.Forget()
+	if e.cmd.Stdin != nil {
+		go e.sendStdin() // not waited for: a Read of the caller's may block for ever
+	}
+	received := make(chan error, 1)
+	go func() { received <- e.out.receive(e.call) }()
+	select {
+	case err := <-received:
+		return e.finish(ctx, err)
+	case <-ctx.Done():
+		return e.kill(ctx, received)
+	}
+}
+
+var errTimeout = errors.New("timeout")
+
+// open sends the request, on a new link if the present one turns out to be dead before anything was sent.
+func (e *execution) open(ctx context.Context) error {
+	req := &protocol.Exec{Args: e.cmd.Argv(), Env: envList(e.cmd.Env), Dir: e.cmd.Dir, Stdin: e.cmd.Stdin != nil}
+	var err error
+	e.link, e.call, err = e.backend.call(ctx, protocol.OpExec, req)
+	return err
+}
+
+// finish makes the result of a command of which all that will come has come.
+func (e *execution) finish(ctx context.Context, err error) (*core.Result, error) {
+	if err != nil && e.out.failed() {
+		// The caller's writer failed, so the command is of no use any more.
+		e.reason = core.Canceled
+		ctx, cancel := context.WithCancel(ctx)
+		cancel()
+		drained := make(chan error, 1)
+		go func() { drained <- discard(e.call) }()
+		res, killErr := e.kill(ctx, drained)
+		if core.CodeOf(killErr) == core.ErrLost {
+			return res, killErr
+		}
+		return res, core.Errorf(core.ErrInvalid, "", "writer of the output: %w", err)
+	}
+	var exit protocol.Exit
+	if err == nil {
+		<-e.call.Over()
+		err = e.call.Answer(&exit)
+	}
+	if err == nil {
+		return e.result(&exit), nil
+	}
+	if e.link.Err() == nil {
+		return nil, err // an answer that says why nothing ran
+	}
+	res := e.result(&protocol.Exit{Reason: core.Unknown, Code: core.NoExitCode})
+	res.Restarted = errors.Is(err, errRestarted)
+	err = e.backend.broken(err)
+	if core.CodeOf(err) == core.ErrIndeterminate && !res.Restarted {
+		e.backend.sweep()
+	}
+	return res, err
+}
+
+// kill ends the command: by the runner, else by a restart, else by removing the sandbox.
+func (e *execution) kill(ctx context.Context, received <-chan error) (*core.Result, error) {
+	e.reason = core.Canceled
+	if errors.Is(context.Cause(ctx), errTimeout) {
+		e.reason = core.TimedOut
+	}
+	e.call.Cancel()
+	timer := time.NewTimer(killPatience)
+	defer timer.Stop()
+	exit := &protocol.Exit{Reason: e.reason, Code: core.NoExitCode}
+	restarted, alive := false, true
+	select {
+	case <-e.call.Over():
+		var got protocol.Exit
+		if err := e.call.Answer(&got); err == nil {
+			exit = &got
+		} else if e.link.Err() != nil {
+			return e.finish(ctx, err)
+		}
+	case <-timer.C:
+		exit.Unconfirmed = true
+	}
+	if exit.Unconfirmed {
+		restarted, alive = true, e.backend.revive(e.link)
+	}
+	select {
+	case <-received:
+	case <-time.After(outputPatience): // a writer of the caller's hangs; its goroutine ends with it
+	}
+	res := e.result(exit)
+	res.Restarted = restarted && alive
+	switch {
+	case !alive:
+		return res, core.Errorf(core.ErrLost, "", "its processes could not be ended, so the sandbox was removed")
+	case exit.Reason == core.Canceled && e.reason == core.Canceled:
+		return res, context.Cause(ctx)
+	}
+	return res, nil
+}
+
+func (e *execution) result(exit *protocol.Exit) *core.Result {
+	res := &core.Result{
+		ExitCode: exit.Code, Signal: exit.Signal, Reason: exit.Reason, Usage: exit.Usage,
+		Duration: time.Since(e.start),
+	}
+	if exit.Reason == core.Canceled && e.reason != core.Unknown {
+		res.Reason = e.reason
+	}
+	e.out.fill(res)
+	return res
+}
+
+func (e *execution) sendStdin() {
+	_, err := io.CopyBuffer(struct{ io.Writer }{sendWriter{e.call}}, struct{ io.Reader }{e.cmd.Stdin}, make([]byte, 32<<10))
+	if err == nil || !errors.Is(err, protocol.ErrBroken) {
+		_ = e.call.CloseSend()
+	}
+}
+
+// sendWriter writes the content of a call.
+type sendWriter struct{ call *protocol.Call }
+
+func (w sendWriter) Write(p []byte) (int, error) {
+	if err := w.call.Send(protocol.Content, p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// call opens a call. It tries again on a new link only while nothing can have been sent.
+func (b *backend) call(ctx context.Context, op protocol.Op, m protocol.Message) (*link, *protocol.Call, error) {
+	for {
+		if b.stopped.Load() {
+			return nil, nil, core.ErrStopped
+		}
+		l, err := b.connect(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		c, err := l.Open(op, m)
+		switch {
+		case err == nil:
+			return l, c, nil
+		case errors.Is(err, protocol.ErrClosed) && ctx.Err() == nil && !b.stopped.Load():
+			continue
+		case l.Err() != nil:
+			return nil, nil, b.broken(err)
+		default:
+			return nil, nil, core.Errorf(core.ErrLimit, "", "%w", err)
+		}
+	}
+}
+
+// sweep opens a new runner after one died: it begins by killing what the dead one has left.
+func (b *backend) sweep() {
+	ctx, cancel := context.WithTimeout(context.Background(), restartTimeout)
+	defer cancel()
+	_, _ = b.connect(ctx) // the next call says what is wrong
+}
+
+func envList(env map[string]string) []string {
+	list := make([]string, 0, len(env))
+	for k, v := range env {
+		list = append(list, k+"="+v)
+	}
+	return list
+}

@@ -1,0 +1,210 @@
+package guest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/guest/protocol"
+)
+
+// A link is one stream to a runner and the goroutine that watches over it.
+type link struct {
+	*protocol.Conn
+	watch sync.WaitGroup
+}
+
+// Rhythm of the heartbeat. A sandbox whose processors are all taken may answer late, so
+// silence alone ends a link only after a long time; a short one makes the host ask the engine.
+const (
+	heartbeat    = 2 * time.Second
+	idleBeats    = 8 // an idle link is pinged every so many beats
+	doubtSilence = 4 * time.Second
+	deadSilence  = 60 * time.Second
+)
+
+// errRestarted ends the calls that ran when the sandbox had to be restarted.
+var errRestarted = errors.New("the sandbox was restarted to end another command")
+
+// connect returns the present link, or opens one.
+func (b *backend) connect(ctx context.Context) (*link, error) {
+	if l := b.current(); l != nil {
+		return l, nil
+	}
+	select {
+	case <-b.opening:
+		defer func() { b.opening <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if l := b.current(); l != nil {
+		return l, nil
+	}
+	switch {
+	case b.stopped.Load():
+		return nil, core.ErrStopped
+	case b.lost.Load():
+		return nil, core.ErrLost
+	}
+	return b.open(ctx)
+}
+
+func (b *backend) open(ctx context.Context) (*link, error) {
+	b.disconnect(protocol.ErrClosed) // waits for what the broken one has left
+	rw, err := b.opts.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &link{Conn: protocol.NewConn(rw, nil)}
+	if err := b.greet(ctx, l); err != nil {
+		l.Close()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, err
+	}
+	l.watch.Go(func() { b.watch(l) })
+	b.mu.Lock()
+	b.link = l
+	b.mu.Unlock()
+	if b.stopped.Load() { // Stop may have looked before the link was there
+		b.disconnect(protocol.ErrClosed)
+		return nil, core.ErrStopped
+	}
+	return l, nil
+}
+
+// greet sends the configuration and takes the facts.
+func (b *backend) greet(ctx context.Context, l *link) error {
+	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { l.Fail(protocol.ErrSilent) })()
+	if err := l.SendHello(protocol.Marshal(&b.opts.Config)); err != nil {
+		return b.noRunner(err)
+	}
+	hello, err := l.Hello(ctx.Done())
+	if err != nil {
+		return b.noRunner(err)
+	}
+	var facts protocol.Facts
+	if err := protocol.UnmarshalAnswer(hello, &facts); err != nil {
+		return err
+	}
+	b.facts.CompareAndSwap(nil, &facts)
+	return nil
+}
+
+// noRunner says why a runner did not greet: because the sandbox is gone, or for a reason of its own.
+func (b *backend) noRunner(err error) error {
+	if gone := b.alive(); gone != nil {
+		return gone
+	}
+	return core.Errorf(core.ErrUnavailable, "", "the sandbox's runner does not start: %w", err)
+}
+
+// current returns the link if it lives.
+func (b *backend) current() *link {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.link == nil || b.link.Err() != nil {
+		return nil
+	}
+	return b.link
+}
+
+// disconnect ends the link, its calls failing with err, and waits for its goroutines.
+func (b *backend) disconnect(err error) {
+	b.mu.Lock()
+	l := b.link
+	b.link = nil
+	b.mu.Unlock()
+	if l != nil {
+		l.Fail(err)
+		l.Close()
+		l.watch.Wait()
+	}
+}
+
+// watch sends heartbeats, and ends the link when the sandbox is gone or silent for too long.
+func (b *backend) watch(l *link) {
+	ticker := time.NewTicker(heartbeat)
+	defer ticker.Stop()
+	for beat := 1; ; beat++ {
+		select {
+		case <-l.Done():
+			return
+		case <-ticker.C:
+		}
+		if !l.Busy() && beat%idleBeats != 0 {
+			continue
+		}
+		silence := l.Silence()
+		l.Ping()
+		if !l.Busy() || silence < doubtSilence {
+			continue
+		}
+		if err := b.alive(); err != nil {
+			l.Fail(err)
+		} else if silence > deadSilence {
+			l.Fail(protocol.ErrSilent)
+		}
+	}
+}
+
+func (b *backend) alive() error {
+	if b.opts.Alive == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), aliveTimeout)
+	defer cancel()
+	return b.opts.Alive(ctx)
+}
+
+// broken turns the error that a link ended with into what it means for a call that was sent.
+func (b *backend) broken(err error) error {
+	switch {
+	case b.stopped.Load():
+		return core.ErrStopped
+	case b.lost.Load():
+		return core.ErrLost
+	case errors.Is(err, errRestarted):
+		return core.Errorf(core.ErrIndeterminate, "", "%w", err)
+	}
+	if gone := b.alive(); gone != nil {
+		return gone
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errors.New("the sandbox's runner ended")
+	}
+	return core.Errorf(core.ErrIndeterminate, "", "it may have run: %w", err)
+}
+
+// revive ends every process of the sandbox when its runner could not: it
+// restarts the sandbox, and removes it if that fails. It reports whether the sandbox lives.
+func (b *backend) revive(l *link) bool {
+	<-b.opening // so that nobody connects meanwhile; a holder is bounded by helloTimeout
+	defer func() { b.opening <- struct{}{} }()
+	b.mu.Lock()
+	first := b.link == l
+	b.mu.Unlock()
+	if !first || b.stopped.Load() {
+		return !b.lost.Load() // another call has done it
+	}
+	defer b.disconnect(errRestarted)
+	if b.opts.Restart != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), restartTimeout)
+		defer cancel()
+		l.Fail(errRestarted)
+		if b.opts.Restart(ctx) == nil {
+			return true
+		}
+	}
+	b.lost.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), restartTimeout)
+	defer cancel()
+	_ = b.opts.Remove(ctx) // Stop tries again
+	return false
+}

@@ -1,0 +1,293 @@
+package protocol
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Conn is one side of a byte stream between a host and a guest. Many calls run
+// over it at once; one that is not read never holds up the others.
+type Conn struct {
+	rw     io.ReadWriteCloser
+	accept func(*Call, Op, []byte) // nil on the host
+
+	writeMu  sync.Mutex
+	writeBuf []byte
+
+	mu    sync.Mutex
+	calls map[uint32]*Call
+	last  uint32
+	err   error
+
+	hello   chan []byte
+	done    chan struct{} // closed when err is set
+	control chan struct{} // wakes the sender of pending, so that the reader never waits for the writer
+	pending struct {
+		ping, pong bool
+		cancels    []uint32
+	} // guarded by mu
+	lastRead atomic.Int64 // time of the last frame, Unix nanoseconds
+	wg       sync.WaitGroup
+}
+
+// Errors of a connection.
+var (
+	ErrClosed = errors.New("connection closed")
+	ErrSilent = errors.New("the other side does not answer")
+)
+
+// maxCalls bounds the calls of one connection that run at once.
+const maxCalls = 4096
+
+// NewConn begins to read from rw. A guest passes accept, which is called on a
+// goroutine of its own for each call that the host opens; a host passes nil.
+// The Conn owns rw.
+func NewConn(rw io.ReadWriteCloser, accept func(*Call, Op, []byte)) *Conn {
+	c := &Conn{
+		rw: rw, accept: accept, calls: make(map[uint32]*Call),
+		hello: make(chan []byte, 1), done: make(chan struct{}), control: make(chan struct{}, 1),
+	}
+	c.touch()
+	c.wg.Go(c.readLoop)
+	c.wg.Go(c.controlLoop)
+	return c
+}
+
+// Open begins a call. After ErrClosed nothing was sent; after another error it may have been.
+func (c *Conn) Open(op Op, m Message) (*Call, error) {
+	payload := append([]byte{byte(op)}, Marshal(m)...)
+	if len(payload) > maxOpen {
+		return nil, fmt.Errorf("request of %d bytes exceeds %d", len(payload), maxOpen)
+	}
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return nil, ErrClosed
+	}
+	if len(c.calls) >= maxCalls {
+		c.mu.Unlock()
+		return nil, fmt.Errorf("more than %d calls at once", maxCalls)
+	}
+	c.last++
+	call := newCall(c, c.last)
+	c.calls[call.id] = call
+	c.mu.Unlock()
+	if err := c.write(&frame{kind: kindOpen, call: call.id, payload: payload}); err != nil {
+		return nil, err
+	}
+	return call, nil
+}
+
+// SendHello sends the first message of this side.
+func (c *Conn) SendHello(payload []byte) error {
+	return c.write(&frame{kind: kindHello, payload: append([]byte{Version}, payload...)})
+}
+
+// Hello waits for the first message of the other side, until the connection or stop ends.
+func (c *Conn) Hello(stop <-chan struct{}) ([]byte, error) {
+	select {
+	case p := <-c.hello:
+		if len(p) == 0 || p[0] != Version {
+			return nil, fmt.Errorf("the other side does not speak version %d", Version)
+		}
+		return p[1:], nil
+	case <-c.done:
+		return nil, c.Err()
+	case <-stop:
+		return nil, ErrSilent
+	}
+}
+
+// Ping asks the other side for a sign of life. It does not wait.
+func (c *Conn) Ping() { c.signal(func() { c.pending.ping = true }) }
+
+// Silence is the time since the last frame came in.
+func (c *Conn) Silence() time.Duration { return time.Since(time.Unix(0, c.lastRead.Load())) }
+
+// Busy reports whether a call is open.
+func (c *Conn) Busy() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.calls) > 0
+}
+
+// Done is closed when the connection has ended.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Err returns why the connection ended, or nil while it lives.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Fail ends the connection: every call fails with err.
+func (c *Conn) Fail(err error) {
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	c.err = err
+	calls := c.calls
+	c.calls = make(map[uint32]*Call)
+	c.mu.Unlock()
+	for _, call := range calls {
+		call.fail(err)
+	}
+	close(c.done)
+	_ = c.rw.Close()
+}
+
+// Close ends the connection and waits for its goroutines, those of accepted calls included.
+func (c *Conn) Close() {
+	c.Fail(ErrClosed)
+	c.wg.Wait()
+}
+
+func (c *Conn) touch() { c.lastRead.Store(time.Now().UnixNano()) }
+
+// signal has a frame without payload sent, without waiting. Pings and pongs on their way are sent once.
+func (c *Conn) signal(add func()) {
+	c.mu.Lock()
+	add()
+	c.mu.Unlock()
+	select {
+	case c.control <- struct{}{}:
+	default:
+	}
+}
+
+func (c *Conn) controlLoop() {
+	for {
+		select {
+		case <-c.control:
+		case <-c.done:
+			return
+		}
+		c.mu.Lock()
+		p := c.pending
+		c.pending.ping, c.pending.pong, c.pending.cancels = false, false, nil
+		c.mu.Unlock()
+		for _, call := range p.cancels {
+			_ = c.write(&frame{kind: kindCancel, call: call})
+		}
+		if p.ping {
+			_ = c.write(&frame{kind: kindPing})
+		}
+		if p.pong {
+			_ = c.write(&frame{kind: kindPong})
+		}
+	}
+}
+
+// write sends one frame with one Write. An error ends the connection.
+func (c *Conn) write(f *frame) error {
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
+	if err := c.Err(); err != nil {
+		return err
+	}
+	c.writeBuf = appendFrame(c.writeBuf[:0], f)
+	_, err := c.rw.Write(c.writeBuf)
+	if cap(c.writeBuf) > 2*maxData {
+		c.writeBuf = nil
+	}
+	if err != nil {
+		c.Fail(fmt.Errorf("send: %w", err))
+		return c.Err()
+	}
+	return nil
+}
+
+func (c *Conn) readLoop() {
+	r := bufio.NewReaderSize(c.rw, maxData)
+	var header [headerSize]byte
+	for {
+		f, err := readFrame(r, &header)
+		if err == nil {
+			c.touch()
+			err = c.dispatch(f)
+		}
+		if err != nil {
+			c.Fail(err)
+			return
+		}
+	}
+}
+
+// dispatch passes a frame on. It never waits. An error is a breach of the protocol.
+func (c *Conn) dispatch(f *frame) error {
+	switch f.kind {
+	case kindPing:
+		c.signal(func() { c.pending.pong = true })
+		return nil
+	case kindPong:
+		return nil
+	case kindHello:
+		select {
+		case c.hello <- f.payload:
+			return nil
+		default:
+			return fmt.Errorf("%w: a second hello", errFrame)
+		}
+	case kindOpen:
+		return c.accepted(f)
+	}
+	c.mu.Lock()
+	call := c.calls[f.call]
+	c.mu.Unlock()
+	if call == nil {
+		return nil // it is over on this side
+	}
+	switch f.kind {
+	case kindData:
+		return call.received(f)
+	case kindEOF:
+		call.receivedEOF()
+	case kindCredit:
+		if len(f.payload) != 4 {
+			return errFrame
+		}
+		return call.credited(binary.BigEndian.Uint32(f.payload))
+	case kindCancel:
+		if c.accept != nil {
+			call.cancelled()
+		}
+	case kindEnd:
+		if c.accept == nil {
+			c.forget(call)
+			call.ended(f.payload)
+		}
+	}
+	return nil
+}
+
+func (c *Conn) accepted(f *frame) error {
+	if c.accept == nil || len(f.payload) == 0 {
+		return fmt.Errorf("%w: unexpected call", errFrame)
+	}
+	call := newCall(c, f.call)
+	c.mu.Lock()
+	_, taken := c.calls[f.call]
+	if taken || len(c.calls) >= maxCalls || c.err != nil {
+		c.mu.Unlock()
+		return fmt.Errorf("%w: too many calls", errFrame)
+	}
+	c.calls[f.call] = call
+	c.mu.Unlock()
+	c.wg.Go(func() { c.accept(call, Op(f.payload[0]), f.payload[1:]) })
+	return nil
+}
+
+func (c *Conn) forget(call *Call) {
+	c.mu.Lock()
+	delete(c.calls, call.id)
+	c.mu.Unlock()
+}

@@ -1,0 +1,100 @@
+package guest
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/guest/protocol"
+)
+
+// Read opens a file; the runner's first answer says that it could.
+func (b *backend) Read(ctx context.Context, path string, opts *core.ReadOptions) (io.ReadCloser, error) {
+	if opts == nil {
+		opts = new(core.ReadOptions)
+	}
+	l, call, err := b.call(ctx, protocol.OpRead,
+		&protocol.Read{Path: path, Offset: opts.Offset, Limit: opts.Limit, MaxSize: opts.MaxSize})
+	if err != nil {
+		return nil, b.fail("read", path, err)
+	}
+	r := &reader{backend: b, link: l, call: call, ctx: ctx, path: path}
+	// A context that ends breaks the call, which wakes a Receive that waits.
+	r.unhook = context.AfterFunc(ctx, func() { call.Cancel(); call.Forget() })
+	first, err := call.Receive()
+	switch {
+	case err != nil:
+		err = r.why(err)
+		_ = r.Close()
+		if err == io.EOF { //nolint:errorlint // why does not wrap it
+			err = b.fail("read", path, core.Errorf(core.ErrProtocol, "", "no beginning"))
+		}
+		return nil, err
+	case first.Channel != protocol.Begin:
+		_ = r.Close()
+		return nil, b.fail("read", path, core.Errorf(core.ErrProtocol, "", "content before its beginning"))
+	}
+	return r, nil
+}
+
+// reader is the content of a file on its way. Its context bounds the transfer, as Backend.Read says.
+type reader struct {
+	backend *backend
+	link    *link
+	call    *protocol.Call
+	ctx     context.Context //nolint:containedctx // the reader belongs to the call of Read
+	unhook  func() bool
+	path    string
+
+	mu   sync.Mutex
+	rest []byte
+	err  error
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for len(r.rest) == 0 && r.err == nil {
+		d, err := r.call.Receive()
+		if err != nil {
+			r.err = r.why(err)
+			break
+		}
+		r.rest = d.Bytes
+	}
+	if len(r.rest) == 0 {
+		return 0, r.err
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// Close stops the transfer. It may be called while Read waits.
+func (r *reader) Close() error {
+	r.unhook()
+	if !r.call.Ended() {
+		r.call.Cancel()
+	}
+	r.call.Forget()
+	return nil
+}
+
+// why turns the end of the content into io.EOF or the reason that it was cut off.
+func (r *reader) why(err error) error {
+	b := r.backend
+	switch {
+	case r.call.Ended():
+		if err := r.call.Answer(&protocol.Empty{}); err != nil {
+			return b.fail("read", r.path, err)
+		}
+		return io.EOF
+	case r.ctx.Err() != nil:
+		return b.fail("read", r.path, context.Cause(r.ctx))
+	case r.link.Err() != nil:
+		return b.fail("read", r.path, b.broken(err))
+	default:
+		return b.fail("read", r.path, core.Errorf(core.ErrInvalid, "", "reader is closed"))
+	}
+}

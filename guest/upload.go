@@ -1,0 +1,81 @@
+package guest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/guest/protocol"
+)
+
+// Upload streams src to the runner, which puts it in place once it has all of it.
+func (b *backend) Upload(ctx context.Context, path string, src io.Reader, opts *core.UploadOptions) error {
+	if opts == nil {
+		opts = new(core.UploadOptions)
+	}
+	l, call, err := b.call(ctx, protocol.OpUpload, &protocol.Upload{Path: path, Mode: opts.Mode})
+	if err != nil {
+		return b.fail("upload", path, err)
+	}
+	defer call.Forget()
+	sent := make(chan error, 1)
+	go func() { // not waited for when src hangs
+		_, err := io.CopyBuffer(struct{ io.Writer }{sendWriter{call}}, struct{ io.Reader }{src}, make([]byte, 64<<10))
+		if err == nil {
+			err = call.CloseSend()
+		}
+		sent <- err
+	}()
+	select {
+	case err = <-sent:
+		if err != nil && (call.Ended() || errors.Is(err, protocol.ErrBroken)) {
+			err = nil // the runner refused it: its answer tells why
+		} else if err != nil && l.Err() == nil {
+			err = core.Errorf(core.ErrInvalid, "", "source: %w", err)
+		}
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	case <-call.Over():
+	}
+	if err != nil && l.Err() == nil {
+		b.cancel(call)
+		return b.fail("upload", path, err)
+	}
+	return b.failed("upload", path, b.await(ctx, l, call, &protocol.Empty{}))
+}
+
+// await waits for the end of a call and reads its answer.
+func (b *backend) await(ctx context.Context, l *link, call *protocol.Call, answer protocol.Message) error {
+	select {
+	case <-call.Over():
+	case <-ctx.Done():
+		b.cancel(call)
+		return context.Cause(ctx)
+	}
+	err := call.Answer(answer)
+	if err != nil && !call.Ended() && l.Err() != nil {
+		return b.broken(err)
+	}
+	return err
+}
+
+// cancel ends a call and gives the runner a moment to clear up.
+func (b *backend) cancel(call *protocol.Call) {
+	call.Cancel()
+	timer := time.NewTimer(killPatience)
+	defer timer.Stop()
+	select {
+	case <-call.Over():
+	case <-timer.C:
+	}
+}
+
+// failed is fail for an error that may be nil.
+func (b *backend) failed(op, path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return b.fail(op, path, err)
+}
