@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -17,10 +18,12 @@ const StopTimeout = 15 * time.Second
 type Sandbox struct {
 	driver Driver
 	spec   *Spec
-	name   string // the driver's
-	caps   []Capability
 
-	startMu sync.Mutex // held while starting; guards backend
+	starting chan struct{} // holds a token while nobody starts the sandbox
+
+	mu      sync.Mutex // guards what a start sets
+	name    string     // the driver's
+	caps    []Capability
 	backend Backend
 
 	stopping atomic.Bool
@@ -47,7 +50,8 @@ func Start(ctx context.Context, driver Driver, spec *Spec) (*Sandbox, error) {
 	if err := spec.Validate(); err != nil {
 		return nil, annotate(err, "start", "")
 	}
-	s := &Sandbox{driver: driver, spec: spec.WithDefaults()}
+	s := &Sandbox{driver: driver, spec: spec.WithDefaults(), starting: make(chan struct{}, 1)}
+	s.starting <- struct{}{}
 	s.closed, s.close = context.WithCancel(context.WithoutCancel(ctx))
 	if spec.Lazy {
 		return s, nil
@@ -133,12 +137,15 @@ func (s *Sandbox) Stop(ctx context.Context) error {
 	if s.stopped {
 		return nil
 	}
-	s.startMu.Lock() // waits for a start under way, which close has cancelled
-	b := s.backend
-	s.startMu.Unlock()
-	if b != nil {
+	select {
+	case <-s.starting: // after a start under way, which close has cancelled
+		defer func() { s.starting <- struct{}{} }()
+	case <-ctx.Done():
+		return s.fail("stop", "", &Error{Code: ErrTimeout, Err: errors.New("a start under way does not end")})
+	}
+	if b := s.Unwrap(); b != nil {
 		if err := b.Stop(ctx); err != nil {
-			return annotate(err, "stop", "").in(s)
+			return s.place(annotate(err, "stop", ""))
 		}
 	}
 	s.stopped = true
@@ -150,27 +157,37 @@ func (s *Sandbox) Spec() *Spec { return s.spec }
 
 // Capabilities returns what the driver declared; nil until the sandbox is started.
 func (s *Sandbox) Capabilities() []Capability {
-	s.startMu.Lock()
-	defer s.startMu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.caps
 }
 
 // Unwrap returns the driver's Backend, or nil until the sandbox is started.
 func (s *Sandbox) Unwrap() Backend {
-	s.startMu.Lock()
-	defer s.startMu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.backend
 }
 
 // ready returns the driver's Backend, started if need be.
 func (s *Sandbox) ready(ctx context.Context, op string) (Backend, error) {
 	if s.stopping.Load() {
-		return nil, (&Error{Code: ErrStopped, Op: op}).in(s)
+		return nil, s.place(&Error{Code: ErrStopped, Op: op})
 	}
-	s.startMu.Lock()
-	defer s.startMu.Unlock()
-	if s.backend != nil {
-		return s.backend, nil
+	if b := s.Unwrap(); b != nil {
+		return b, nil
+	}
+	select {
+	case <-s.starting:
+		defer func() { s.starting <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, s.fail(op, "", context.Cause(ctx))
+	}
+	if s.stopping.Load() { // while this call waited
+		return nil, s.place(&Error{Code: ErrStopped, Op: op})
+	}
+	if b := s.Unwrap(); b != nil {
+		return b, nil
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -183,6 +200,8 @@ func (s *Sandbox) ready(ctx context.Context, op string) (Backend, error) {
 	if err != nil {
 		return nil, s.fail(op, "", err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.backend, s.caps, s.name = b, info.Capabilities, info.Driver
 	return b, nil
 }
@@ -196,10 +215,12 @@ func (s *Sandbox) fail(op, path string, err error) error {
 	if s.stopping.Load() && e.Code != ErrStopped {
 		e = &Error{Code: ErrStopped, Op: op, Path: path, Err: e}
 	}
-	return e.in(s)
+	return s.place(e)
 }
 
-func (e *Error) in(s *Sandbox) *Error {
+func (s *Sandbox) place(e *Error) *Error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if e.Driver == "" {
 		e.Driver = s.name
 	}
