@@ -1,0 +1,196 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/guest/protocol"
+)
+
+const (
+	helloPatience = 30 * time.Second // for the host's first message
+	// hostPatience is how long the host may be silent. It sends a ping every
+	// few seconds; a connection that was cut without a trace ends by this.
+	hostPatience = 2 * time.Minute
+	pumpPatience = 200 * time.Millisecond // for the output of a command that was killed
+)
+
+// Serve answers the calls that come over rw until it ends, then kills every
+// command that still runs, and returns nil for an orderly end. It owns rw.
+func Serve(rw io.ReadWriteCloser, sys System) error {
+	s := &server{sys: sys, ready: make(chan struct{})}
+	conn := protocol.NewConn(rw, s.accept)
+	defer conn.Close()
+	if err := s.greet(conn); err != nil {
+		return err
+	}
+	for {
+		select {
+		case <-conn.Done():
+			if err := conn.Err(); !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrClosedPipe) {
+				return err
+			}
+			return nil
+		case <-time.After(hostPatience / 4):
+			if conn.Silence() > hostPatience {
+				return protocol.ErrSilent
+			}
+		}
+	}
+}
+
+type server struct {
+	sys   System
+	cfg   protocol.Config
+	ready chan struct{} // closed when cfg is set
+}
+
+// greet takes the configuration and answers with the facts.
+func (s *server) greet(conn *protocol.Conn) error {
+	stop := make(chan struct{})
+	timer := time.AfterFunc(helloPatience, func() { close(stop) })
+	defer timer.Stop()
+	hello, err := conn.Hello(stop)
+	if err != nil {
+		return err
+	}
+	if err := protocol.Unmarshal(hello, &s.cfg); err != nil {
+		return err
+	}
+	facts, err := s.sys.Configure(&s.cfg)
+	if err == nil {
+		close(s.ready)
+	}
+	return errors.Join(err, conn.SendHello(protocol.MarshalAnswer(facts, err)))
+}
+
+// accept serves one call.
+func (s *server) accept(call *protocol.Call, op protocol.Op, request []byte) {
+	select {
+	case <-s.ready:
+	case <-call.Canceled():
+		return
+	}
+	answer, err := s.serve(call, op, request)
+	if err == nil && answer == nil {
+		answer = &protocol.Empty{}
+	}
+	_ = call.End(protocol.MarshalAnswer(answer, err))
+}
+
+func (s *server) serve(call *protocol.Call, op protocol.Op, request []byte) (protocol.Message, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() { // ends with the call
+		select {
+		case <-call.Canceled():
+			cancel()
+			if op != protocol.OpExec {
+				call.Break()
+			}
+		case <-ctx.Done():
+		}
+	}()
+	switch op {
+	case protocol.OpExec:
+		return handle(request, func(m *protocol.Exec) (protocol.Message, error) { return s.exec(call, m) })
+	case protocol.OpUpload:
+		return handle(request, func(m *protocol.Upload) (protocol.Message, error) {
+			return nil, upload(s.sys, s.cfg.WorkDir, m, &content{call: call})
+		})
+	case protocol.OpRead:
+		return handle(request, func(m *protocol.Read) (protocol.Message, error) {
+			begin := func(size int64) error {
+				return call.Send(protocol.Begin, protocol.Marshal(&protocol.Count{N: int(size)}))
+			}
+			return nil, read(ctx, s.sys, s.cfg.WorkDir, m, begin, sender{call, protocol.Content})
+		})
+	default:
+		answer, err := s.file(ctx, op, request)
+		if err == nil && answer != nil {
+			err = call.Send(protocol.Content, protocol.Marshal(answer))
+		}
+		return nil, err
+	}
+}
+
+// file serves a verb whose answer is one message, which is sent as content because it can be long.
+func (s *server) file(ctx context.Context, op protocol.Op, request []byte) (protocol.Message, error) {
+	fs, dir := FS(s.sys), s.cfg.WorkDir
+	switch op {
+	case protocol.OpList:
+		return handle(request, func(m *protocol.Path) (protocol.Message, error) { return answer(list(fs, dir, m)) })
+	case protocol.OpStat:
+		return handle(request, func(m *protocol.Path) (protocol.Message, error) { return answer(stat(fs, dir, m)) })
+	case protocol.OpRemove:
+		return handle(request, func(m *protocol.Path) (protocol.Message, error) { return nil, remove(fs, dir, m) })
+	case protocol.OpMkdir:
+		return handle(request, func(m *protocol.Path) (protocol.Message, error) { return nil, mkdir(fs, dir, m) })
+	case protocol.OpRename:
+		return handle(request, func(m *protocol.Rename) (protocol.Message, error) { return nil, rename(fs, dir, m) })
+	case protocol.OpGlob:
+		return handle(request, func(m *protocol.Find) (protocol.Message, error) { return answer(glob(ctx, fs, dir, m)) })
+	case protocol.OpGrep:
+		return handle(request, func(m *protocol.Find) (protocol.Message, error) { return answer(grep(ctx, fs, dir, m)) })
+	case protocol.OpEdit:
+		return handle(request, func(m *protocol.Edit) (protocol.Message, error) { return answer(edit(fs, dir, m)) })
+	default:
+		return nil, core.Errorf(core.ErrProtocol, "", "unknown call %d", op)
+	}
+}
+
+// handle decodes a request and serves it.
+func handle[M any, P interface {
+	*M
+	protocol.Message
+}](request []byte, serve func(P) (protocol.Message, error),
+) (protocol.Message, error) {
+	m := P(new(M))
+	if err := protocol.Unmarshal(request, m); err != nil {
+		return nil, core.Errorf(core.ErrProtocol, "", "%w", err)
+	}
+	return serve(m)
+}
+
+// answer keeps a nil pointer from becoming a Message that is not nil.
+func answer[P protocol.Message](m P, err error) (protocol.Message, error) {
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// sender writes to a channel of a call.
+type sender struct {
+	call    *protocol.Call
+	channel protocol.Channel
+}
+
+func (s sender) Write(p []byte) (int, error) {
+	if err := s.call.Send(s.channel, p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// content reads what the host sends with a call.
+type content struct {
+	call *protocol.Call
+	rest []byte
+}
+
+func (c *content) Read(p []byte) (int, error) {
+	for len(c.rest) == 0 {
+		d, err := c.call.Receive()
+		if err != nil {
+			return 0, err
+		}
+		c.rest = d.Bytes
+	}
+	n := copy(p, c.rest)
+	c.rest = c.rest[n:]
+	return n, nil
+}
