@@ -18,13 +18,14 @@ import (
 // of anything but each other and raw system calls. What they read is kept
 // alive, and what they write is not read by the runner, until the leader has ended.
 type leader struct {
-	argv, envp *cStrings
-	programs   *cStrings // the paths to try, in order
-	dir        int       // descriptors in the runner
+	argv, envp cStrings
+	programs   cStrings // the paths to try, in order
+	dir        int      // descriptors in the runner
 	files      [3]int
 	status     int
-	openFiles  uint64 // RLIMIT_NOFILE of the command; 0 leaves the runner's
-	runner     uintptr
+	openFiles  uint64  // RLIMIT_NOFILE of the command; 0 leaves the runner's
+	runner     uintptr // its pid
+	entry      uintptr // of child
 
 	command bool  // the process starting now is the command, not the leader
 	errno   int32 // why the command's program could not be executed
@@ -33,7 +34,16 @@ type leader struct {
 }
 
 // cStrings are pointers to C strings, ended by nil, as execve takes them.
-type cStrings [1 << 20]*byte
+type cStrings **byte
+
+// next returns the list without its first string.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func next(list cStrings) cStrings {
+	return cStrings(unsafe.Add(unsafe.Pointer(list), unsafe.Sizeof(uintptr(0))))
+}
 
 // leaderStack is in words. Nosplit functions need less than 800 bytes together, and no signal handler ever runs here.
 const leaderStack = 512
@@ -60,10 +70,17 @@ const recordSize = int(unsafe.Sizeof(record{}))
 // statusFD is where a leader keeps its end of the status pipe.
 const statusFD = 3
 
-// clone starts a process that runs child on the given stack. It returns its pid or a negative errno.
+// clone starts a process that calls entry with arg on the given stack. It returns its pid or a negative errno.
 //
 //go:noescape
-func clone(flags uintptr, stack unsafe.Pointer) (pid int)
+func clone(flags uintptr, stack unsafe.Pointer, entry, arg uintptr) (pid int)
+
+// childEntry returns the address of child itself. The address that assembly
+// would get is that of a wrapper, which the race detector instruments.
+func childEntry() uintptr {
+	f := child
+	return **(**uintptr)(unsafe.Pointer(&f))
+}
 
 // spawn starts a process of l on a stack, with signals blocked.
 //
@@ -75,10 +92,7 @@ func (l *leader) spawn(flags uintptr, stack *[leaderStack]uintptr) int {
 	if uintptr(unsafe.Pointer(&stack[top]))%16 != 0 { // arm64 asks for this
 		top--
 	}
-	// The argument of child, where either architecture's calling convention looks for it.
-	stack[top] = uintptr(unsafe.Pointer(l))
-	stack[top+1] = uintptr(unsafe.Pointer(l))
-	return clone(flags, unsafe.Pointer(&stack[top]))
+	return clone(flags, unsafe.Pointer(&stack[top]), l.entry, uintptr(unsafe.Pointer(l)))
 }
 
 // start starts the leader and returns its pid. It blocks the thread's signals
@@ -188,8 +202,8 @@ func (l *leader) execute() {
 	raw(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&none)), 0, 8)
 	result := syscall.ENOENT
 	busy := 0
-	for i := 0; i < len(l.programs) && l.programs[i] != nil; {
-		_, errno := raw(unix.SYS_EXECVE, uintptr(unsafe.Pointer(l.programs[i])), uintptr(unsafe.Pointer(l.argv)), uintptr(unsafe.Pointer(l.envp)), 0)
+	for program := l.programs; *program != nil; {
+		_, errno := raw(unix.SYS_EXECVE, uintptr(unsafe.Pointer(*program)), uintptr(unsafe.Pointer(l.argv)), uintptr(unsafe.Pointer(l.envp)), 0)
 		if errno == syscall.ETXTBSY && busy < 50 {
 			// Another leader may hold the file open for the moment between its clone and its close.
 			busy++
@@ -205,7 +219,7 @@ func (l *leader) execute() {
 			l.errno = int32(errno)
 			return
 		}
-		i++
+		program = next(program)
 	}
 	l.errno = int32(result)
 }

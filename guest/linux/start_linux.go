@@ -119,16 +119,16 @@ func isDir(dir, name string) bool {
 
 // newLeader returns a leader that will run the command's program.
 func newLeader(cmd *runner.Command) (*leader, error) {
-	l := new(leader)
+	l := &leader{entry: childEntry()}
 	for _, list := range []struct {
-		to   **cStrings
+		to   *cStrings
 		from []string
 	}{{&l.argv, cmd.Args}, {&l.envp, cmd.Env}, {&l.programs, programs(cmd.Args[0], cmd.Env)}} {
 		pointers, err := syscall.SlicePtrFromStrings(list.from)
 		if err != nil {
 			return nil, core.Errorf(core.ErrInvalid, "", "an argument or a variable contains a NUL byte")
 		}
-		*list.to = (*cStrings)(unsafe.Pointer(unsafe.SliceData(pointers)))
+		*list.to = unsafe.SliceData(pointers)
 	}
 	return l, nil
 }
