@@ -2,6 +2,8 @@ module github.com/caisson-dev/caisson
 
 go 1.26.0
 
+toolchain go1.26.8
+
 require (
 	github.com/VividCortex/ewma v1.2.0 // indirect
 	github.com/acarl005/stripansi v0.0.0-20180116102854-5a71ef0e047d // indirect

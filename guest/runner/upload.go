@@ -1,10 +1,11 @@
 package runner
 
 import (
-	"crypto/rand"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"path"
+	"strconv"
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/guest/protocol"
@@ -60,7 +61,7 @@ func destination(fsys FS, file string) (target string, old *core.FileInfo, err e
 // replace puts a file with the content of src in the place of target, which
 // contains no links. If ready is not nil, it has the last word before that.
 func replace(fsys FS, target string, mode fs.FileMode, src io.Reader, ready func() error) (err error) {
-	temp := join(path.Dir(target), tempPrefix+rand.Text())
+	temp := join(path.Dir(target), tempPrefix+strconv.FormatUint(rand.Uint64(), 36))
 	f, err := fsys.Create(temp, 0o600)
 	if err != nil {
 		return err
