@@ -36,7 +36,7 @@ api() {
   local args=() arg
   for arg in "$@"; do
     case $arg in
-    /v*) args+=("http://engine$arg") ;;
+    /v[0-9]*) args+=("http://engine$arg") ;;
     *) args+=("$arg") ;;
     esac
   done
