@@ -48,6 +48,10 @@ answers() { [ -S "$1" ] && curl -sf -m 3 -o /dev/null --unix-socket "$1" http://
 # is_podman SOCKET: Podman answers for itself on its own API, Docker says 404.
 is_podman() { api "$1" -o /dev/null /v4.0.0/libpod/_ping; }
 
+# docker_version SOCKET, podman_version SOCKET: as the engine gives it.
+docker_version() { api "$1" /v1.40/version | sed 's/.*"Version":"\([^"]*\)","ApiVersion".*/\1/'; }
+podman_version() { api "$1" /v4.0.0/libpod/version | sed 's/.*"Name":"Podman Engine","Version":"\([^"]*\)".*/\1/'; }
+
 wait_for() { # SOCKET LOG
   local _
   for _ in $(seq 300); do
