@@ -82,7 +82,7 @@ func (p *process) begun(cmd *runner.Command) (runner.Process, error) {
 	errno := syscall.Errno(r.Value)
 	switch {
 	case err != nil: // somebody killed the leader
-		return p, nil
+		return p, nil //nolint:nilerr // its end is reported by Wait
 	case r.Kind == recordNoFork || errno == syscall.EAGAIN || errno == syscall.ENOMEM:
 		return nil, core.Errorf(core.ErrResource, "", "no room for another process: %w", errno)
 	case r.Kind == recordNoDir:

@@ -53,7 +53,7 @@ func TestCallEchoesMoreThanItsWindow(t *testing.T) {
 	var got []byte
 	for {
 		d, err := call.Receive()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		require.NoError(t, err)

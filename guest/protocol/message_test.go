@@ -76,7 +76,9 @@ func TestErrorsCrossWithTheirCode(t *testing.T) {
 	err := UnmarshalAnswer(MarshalAnswer(nil, sent), &Empty{})
 	require.ErrorIs(t, err, core.ErrNotFound)
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	require.Equal(t, "/x", err.(*core.Error).Path)
+	var placed *core.Error
+	require.ErrorAs(t, err, &placed)
+	require.Equal(t, "/x", placed.Path)
 	require.Contains(t, err.Error(), "file does not exist")
 
 	err = UnmarshalAnswer(MarshalAnswer(nil, fs.ErrPermission), &Empty{})

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/caisson-dev/caisson/core"
@@ -64,7 +65,7 @@ func send(ctx context.Context, file string, f File, m *protocol.Read, dst io.Wri
 			}
 			sent += int64(n)
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
