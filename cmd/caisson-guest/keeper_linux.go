@@ -4,18 +4,31 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
-// keep reaps every child for ever, as PID 1 has to, and returns on SIGTERM or SIGINT.
-func keep() error {
-	end, child := make(chan os.Signal, 1), make(chan os.Signal, 1)
+// keep is the life of PID 1: it reaps every child, answers for the claim, and
+// returns when it is told to end or, with a lease, when that has passed without
+// a heartbeat. The container ends with it. SIGUSR1 is a heartbeat too: an engine
+// can send it without an exec, and the workload, being another user, cannot.
+func keep(lease time.Duration) error {
+	end, child, beat := make(chan os.Signal, 1), make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(end, syscall.SIGTERM, syscall.SIGINT)
 	signal.Notify(child, syscall.SIGCHLD)
+	signal.Notify(beat, syscall.SIGUSR1)
+	c := newClaim(lease)
+	if err := c.listen(); err != nil {
+		return err
+	}
 	for {
 		reap()
 		select {
 		case <-end:
 			return nil
+		case <-c.passed():
+			return nil
+		case <-beat:
+			c.renew("", "")
 		case <-child:
 		}
 	}

@@ -1,7 +1,13 @@
 // Command caisson-guest is the helper that lives in every sandbox.
 //
-//	caisson-guest keeper          PID 1: reaps orphans until it is told to end
-//	caisson-guest runner [-alone] serves calls on its standard input and output
+//	caisson-guest keeper [-lease D]              PID 1: reaps orphans, ends when no heartbeat came for D
+//	caisson-guest renew [-claim ID [-from OLD]]  a heartbeat to the keeper; with an ID it takes the claim as well
+//	caisson-guest status                         prints the keeper's claim, its lease and the age of the last heartbeat
+//	caisson-guest runner [-alone]                serves calls on its standard input and output
+//
+// renew and status are for the keeper's own user. A claim is taken if it is
+// free, the same ID's already, or OLD's; otherwise renew exits with 3. Both
+// print three lines: "claim ID", "lease D" and "renewed D", in Go's notation of durations.
 //
 // With -alone the runner first kills every other process of its user, which an
 // earlier runner may have left. It is for a sandbox, where nothing else of that
@@ -12,31 +18,70 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"syscall"
+	"time"
 
 	"github.com/caisson-dev/caisson/guest/linux"
 	"github.com/caisson-dev/caisson/guest/runner"
 )
 
+const exitConflict = 3
+
 func main() {
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "caisson-guest:", err)
-		os.Exit(1)
+	err := run(os.Args[1:])
+	if err == nil {
+		return
+	}
+	fmt.Fprintln(os.Stderr, "caisson-guest:", err)
+	if errors.Is(err, errConflict) {
+		os.Exit(exitConflict)
+	}
+	os.Exit(1)
+}
+
+var errUsage = errors.New("usage: caisson-guest keeper [-lease D] | renew [-claim ID [-from OLD]] | status | runner [-alone]")
+
+func run(args []string) error {
+	role := ""
+	if len(args) > 0 {
+		role, args = args[0], args[1:]
+	}
+	switch {
+	case role == "keeper" && len(args) == 0:
+		return keep(0)
+	case role == "keeper" && len(args) == 2 && args[0] == "-lease":
+		lease, err := time.ParseDuration(args[1])
+		if err != nil || lease < 0 {
+			return errUsage
+		}
+		return keep(lease)
+	case role == "renew":
+		return renew(args)
+	case role == "status" && len(args) == 0:
+		return ask("status")
+	case role == "runner" && len(args) == 0:
+		return serve(linux.Options{})
+	case role == "runner" && len(args) == 1 && args[0] == "-alone":
+		return serve(linux.Options{Alone: true})
+	default:
+		return errUsage
 	}
 }
 
-func run(args []string) error {
-	switch {
-	case slices.Equal(args, []string{"keeper"}):
-		return keep()
-	case slices.Equal(args, []string{"runner"}):
-		return serve(linux.Options{})
-	case slices.Equal(args, []string{"runner", "-alone"}):
-		return serve(linux.Options{Alone: true})
-	default:
-		return errors.New("usage: caisson-guest keeper | runner [-alone]")
+func renew(args []string) error {
+	id, from := "", ""
+	for _, option := range []struct {
+		name  string
+		value *string
+	}{{"-claim", &id}, {"-from", &from}} {
+		if len(args) >= 2 && args[0] == option.name && validClaim(args[1]) {
+			*option.value, args = args[1], args[2:]
+		}
 	}
+	if len(args) > 0 || id == "" && from != "" {
+		return errUsage
+	}
+	return ask("renew", id, from)
 }
 
 func serve(opts linux.Options) error {

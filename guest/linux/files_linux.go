@@ -123,7 +123,12 @@ func (f files) open(path string, flags int, mode uint32) (opened runner.File, er
 // ReadDir lists a directory without following links.
 func (f files) ReadDir(path string) (list []core.FileInfo, err error) {
 	err = f.call(path, func() error {
-		entries, err := os.ReadDir(path)
+		dir, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer dir.Close()
+		entries, err := dir.ReadDir(-1) // unsorted, unlike os.ReadDir
 		if err != nil {
 			return err
 		}

@@ -3,8 +3,7 @@ package runner
 import (
 	"context"
 	"errors"
-	"slices"
-	"strings"
+	"sort"
 
 	"github.com/caisson-dev/caisson/core"
 )
@@ -74,12 +73,13 @@ func (w *walk) dir(ctx context.Context, dir string, states []globState) error {
 		w.skipped++
 		return nil
 	}
-	// A directory sorts as its children's paths do, with the slash.
-	slices.SortFunc(entries, func(a, b core.FileInfo) int { return strings.Compare(sortKey(&a), sortKey(&b)) })
+	for i := range entries {
+		entries[i].Path = join(dir, entries[i].Name())
+	}
+	sort.Sort(byTree{entries})
 	for i := range entries {
 		child := &entries[i]
 		after := w.pattern.step(states, child.Name(), w.hidden)
-		child.Path = join(dir, child.Name())
 		switch {
 		case child.IsDir() && w.pattern.leads(after):
 			err = w.dir(ctx, child.Path, after)
@@ -91,11 +91,4 @@ func (w *walk) dir(ctx context.Context, dir string, states []globState) error {
 		}
 	}
 	return nil
-}
-
-func sortKey(f *core.FileInfo) string {
-	if f.IsDir() {
-		return f.Name() + "/"
-	}
-	return f.Name()
 }

@@ -1,8 +1,7 @@
 package runner
 
 import (
-	"cmp"
-	"slices"
+	"sort"
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/guest/protocol"
@@ -53,6 +52,26 @@ func readDir(fsys FS, dir string) ([]core.FileInfo, error) {
 	for i := range entries {
 		entries[i].Path = join(dir, entries[i].Name())
 	}
-	slices.SortFunc(entries, func(a, b core.FileInfo) int { return cmp.Compare(a.Path, b.Path) })
+	sort.Sort(byPath(entries))
 	return entries, nil
+}
+
+// byPath sorts files by path. It is an old-fashioned sort.Interface because
+// that keeps 20 KiB out of the helper, which every sandbox carries.
+type byPath []core.FileInfo
+
+func (f byPath) Len() int           { return len(f) }
+func (f byPath) Less(i, j int) bool { return f[i].Path < f[j].Path }
+func (f byPath) Swap(i, j int)      { f[i], f[j] = f[j], f[i] }
+
+// byTree is byPath, but a directory stands where its children's paths do, that is with a slash at its end.
+type byTree struct{ byPath }
+
+func (f byTree) Less(i, j int) bool { return treeKey(&f.byPath[i]) < treeKey(&f.byPath[j]) }
+
+func treeKey(f *core.FileInfo) string {
+	if f.IsDir() {
+		return f.Path + "/"
+	}
+	return f.Path
 }

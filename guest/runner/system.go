@@ -64,6 +64,7 @@ type FS interface {
 	Open(path string) (File, error)
 	// Create makes a new file for writing and fails with fs.ErrExist if there is one.
 	Create(path string, mode fs.FileMode) (File, error)
+	// ReadDir lists a directory in any order, without following links.
 	ReadDir(path string) ([]core.FileInfo, error)
 	Mkdir(path string, mode fs.FileMode) error
 	Chmod(path string, mode fs.FileMode) error
