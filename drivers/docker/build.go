@@ -1,0 +1,82 @@
+package docker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/docker/docker/api/types/build"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/drivers/internal/container"
+)
+
+// Build uses the classic builder, which every engine has.
+func (e *engine) Build(ctx context.Context, source io.Reader, b *container.Build) error {
+	res, err := e.api.ImageBuild(ctx, source, build.ImageBuildOptions{
+		Version: build.BuilderV1, Tags: []string{b.Tag}, Labels: b.Labels, NetworkMode: "none",
+		// Both: the first keeps the container of a step that fails.
+		Remove: true, ForceRemove: true,
+	})
+	if err != nil {
+		return e.classify(ctx, err)
+	}
+	defer res.Body.Close()
+	if err := follow(res.Body, func(core.Progress) {}); err != nil {
+		if ctx.Err() != nil {
+			return e.classify(ctx, err)
+		}
+		return core.Errorf(core.ErrBuild, "", "%w", err)
+	}
+	return nil
+}
+
+// event is a line of the stream that pulls and builds answer with. They fail in it, not by the status of the answer.
+type event struct {
+	Status   string `json:"status"`
+	ID       string `json:"id"`
+	Stream   string `json:"stream"`
+	Error    string `json:"error"`
+	Progress struct {
+		Current int64 `json:"current"`
+		Total   int64 `json:"total"`
+	} `json:"progressDetail"`
+}
+
+// follow reports the events of a stream and returns the error that it ends with.
+func follow(body io.Reader, progress func(core.Progress)) error {
+	layers := map[string][2]int64{}
+	for dec := json.NewDecoder(body); ; {
+		var ev event
+		err := dec.Decode(&ev)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case ev.Error != "":
+			return missing(ev.Error)
+		case ev.Stream != "":
+			progress(core.Progress{Kind: core.ProgressLog, Text: strings.TrimRight(ev.Stream, "\n")})
+		case ev.Status == "Downloading":
+			layers[ev.ID] = [2]int64{ev.Progress.Current, ev.Progress.Total}
+			p := core.Progress{Kind: core.ProgressPull, Text: ev.Status}
+			for _, l := range layers {
+				p.Current, p.Total = p.Current+l[0], p.Total+l[1]
+			}
+			progress(p)
+		}
+	}
+}
+
+// missing gives the text of an image that does not exist its code.
+func missing(text string) error {
+	for _, phrase := range []string{"not found", "manifest unknown", "does not exist"} {
+		if strings.Contains(text, phrase) {
+			return core.Errorf(core.ErrNotFound, "", "%s", text)
+		}
+	}
+	return errors.New(text)
+}

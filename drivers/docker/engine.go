@@ -1,0 +1,124 @@
+package docker
+
+import (
+	"context"
+	"io"
+	"net"
+	"time"
+
+	"github.com/containerd/errdefs"
+
+	dockercontainer "github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/client"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/drivers/internal/container"
+)
+
+// engine is Docker's API as a container.Engine.
+type engine struct{ api *client.Client }
+
+var _ container.Engine = (*engine)(nil)
+
+func (e *engine) Close() error { return e.api.Close() }
+
+// CreateVolume does nothing: the create request of the container makes its volume, labels and all.
+func (e *engine) CreateVolume(context.Context, string, map[string]string) error { return nil }
+
+func (e *engine) RemoveVolume(ctx context.Context, name string) error {
+	return e.classify(ctx, e.api.VolumeRemove(ctx, name, false))
+}
+
+func (e *engine) Start(ctx context.Context, name string) error {
+	return e.classify(ctx, e.api.ContainerStart(ctx, name, dockercontainer.StartOptions{}))
+}
+
+func (e *engine) Restart(ctx context.Context, name string) error {
+	return e.classify(ctx, e.api.ContainerRestart(ctx, name, dockercontainer.StopOptions{Timeout: new(int)}))
+}
+
+func (e *engine) State(ctx context.Context, name string) (container.State, error) {
+	c, err := e.api.ContainerInspect(ctx, name)
+	switch {
+	case err != nil:
+		return "", e.classify(ctx, err)
+	case c.State.Paused:
+		return container.Paused, nil
+	case c.State.Running && !c.State.Restarting:
+		return container.Running, nil
+	}
+	return container.Stopped, nil
+}
+
+// Remove polls while another removal is in progress.
+func (e *engine) Remove(ctx context.Context, name string) error {
+	for {
+		err := e.api.ContainerRemove(ctx, name, dockercontainer.RemoveOptions{Force: true, RemoveVolumes: true})
+		if !errdefs.IsConflict(err) {
+			return e.classify(ctx, err)
+		}
+		select {
+		case <-ctx.Done():
+			return e.classify(ctx, err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (e *engine) Exec(ctx context.Context, name, user string, args []string) (io.ReadWriteCloser, error) {
+	exec, err := e.api.ContainerExecCreate(ctx, name, dockercontainer.ExecOptions{
+		User: user, Cmd: args, WorkingDir: "/", AttachStdin: true, AttachStdout: true, AttachStderr: true,
+	})
+	if err != nil {
+		return nil, e.classify(ctx, err)
+	}
+	// The client does not end an attached stream with its context, which is
+	// right: the stream outlives the call. But it has to hear of it until then.
+	conn, err := e.api.ContainerExecAttach(ctx, exec.ID, dockercontainer.ExecAttachOptions{})
+	if err != nil {
+		return nil, e.classify(ctx, err)
+	}
+	return &stream{Demux: container.NewDemux(conn.Reader), Conn: conn.Conn}, nil
+}
+
+// stream is a program's standard input and output.
+type stream struct {
+	*container.Demux
+	net.Conn
+}
+
+func (s *stream) Read(p []byte) (int, error) { return s.Demux.Read(p) }
+
+func (e *engine) Image(ctx context.Context, ref string) (*container.Image, error) {
+	img, err := e.api.ImageInspect(ctx, ref)
+	if err != nil {
+		return nil, e.classify(ctx, err)
+	}
+	out := &container.Image{ID: img.ID, Arch: img.Architecture, OS: img.Os}
+	if img.Config != nil {
+		out.Env, out.Labels = img.Config.Env, img.Config.Labels
+	}
+	return out, nil
+}
+
+func (e *engine) Pull(ctx context.Context, ref string, progress func(core.Progress)) error {
+	body, err := e.api.ImagePull(ctx, ref, image.PullOptions{})
+	if err != nil {
+		return e.classify(ctx, err)
+	}
+	defer body.Close()
+	return e.classify(ctx, follow(body, progress))
+}
+
+func (e *engine) Info(ctx context.Context) (*core.Info, error) {
+	info, err := e.api.Info(ctx)
+	if err != nil {
+		return nil, e.classify(ctx, err)
+	}
+	version, err := e.api.ServerVersion(ctx)
+	if err != nil {
+		return nil, e.classify(ctx, err)
+	}
+	return describe(&version, &info, e.api.ClientVersion(), e.api.DaemonHost()), nil
+}

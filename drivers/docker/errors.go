@@ -1,0 +1,41 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/client"
+
+	"github.com/caisson-dev/caisson/core"
+)
+
+// classify gives an error of the client its code.
+func (e *engine) classify(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	code := core.ErrInternal
+	var network net.Error
+	switch {
+	case ctx.Err() != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded):
+		return core.Errorf(core.ErrTimeout, "", "the engine at %s does not answer: %w", e.api.DaemonHost(), err)
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case client.IsErrConnectionFailed(err), errors.As(err, &network):
+		return core.Errorf(core.ErrUnavailable, "", "docker cannot be reached at %s; start it, or set DOCKER_HOST (%w)", e.api.DaemonHost(), err)
+	case errdefs.IsNotFound(err):
+		code = core.ErrNotFound
+	case errdefs.IsConflict(err):
+		code = core.ErrConflict
+	case strings.Contains(err.Error(), "no space left on device"):
+		code = core.ErrResource
+	case errdefs.IsInvalidArgument(err):
+		code = core.ErrInvalid
+	case errdefs.IsPermissionDenied(err), errdefs.IsUnauthorized(err):
+		code = core.ErrPermission
+	}
+	return core.Errorf(code, "", "%w", err)
+}

@@ -1,0 +1,98 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/caisson-dev/caisson/core"
+)
+
+// Bounds of what an engine may take.
+const (
+	infoTimeout   = 5 * time.Second
+	layerTimeout  = 2 * time.Minute
+	startTimeout  = time.Minute
+	removeTimeout = 10 * time.Second
+)
+
+// Driver is a core.Driver over an Engine.
+type Driver struct {
+	scheme string
+	engine Engine
+	layers singleflight.Group // by tag
+}
+
+var _ core.Driver = (*Driver)(nil)
+
+// New returns the driver of an engine. It owns the engine.
+func New(scheme string, engine Engine) *Driver { return &Driver{scheme: scheme, engine: engine} }
+
+// Info describes the engine; see core.Driver.
+func (d *Driver) Info(ctx context.Context) (*core.Info, error) {
+	ctx, cancel := context.WithTimeout(ctx, infoTimeout)
+	defer cancel()
+	info, err := d.engine.Info(ctx)
+	if err != nil {
+		return nil, d.fail("info", err)
+	}
+	info.Driver = d.scheme
+	info.Capabilities = append(core.FileCapabilities(), core.CapInfo, core.CapImages, core.CapNetwork, core.CapIsolation)
+	for weakening, capability := range map[core.Weakening]core.Capability{
+		core.WeakenMemory: core.CapLimitMemory, core.WeakenCPU: core.CapLimitCPU, core.WeakenPIDs: core.CapLimitPIDs,
+	} {
+		if !slices.Contains(info.Isolation.Missing, weakening) {
+			info.Capabilities = append(info.Capabilities, capability)
+		}
+	}
+	slices.Sort(info.Capabilities)
+	return info, nil
+}
+
+// Prepare makes the runtime's image present, with the helper in it; see core.Driver.
+func (d *Driver) Prepare(ctx context.Context, rt *core.Runtime, opts *core.PrepareOptions) (*core.Prepared, error) {
+	if opts == nil {
+		opts = new(core.PrepareOptions)
+	}
+	p, err := d.prepare(ctx, rt.WithDefaults(), core.DefaultUser, opts)
+	if err != nil {
+		return nil, d.fail("prepare", err)
+	}
+	return &core.Prepared{Image: p.tag, ID: p.ID, Built: p.built}, nil
+}
+
+// Start starts a sandbox; see core.Driver.
+func (d *Driver) Start(ctx context.Context, spec *core.Spec) (core.Backend, error) {
+	img, err := d.prepare(ctx, spec.Runtime, user(spec), &core.PrepareOptions{Progress: spec.Progress})
+	if err != nil {
+		return nil, d.fail("start", err)
+	}
+	b, err := d.launch(ctx, spec, img)
+	if err != nil {
+		return nil, d.fail("start", err)
+	}
+	return b, nil
+}
+
+// Close releases the connection; see core.Driver.
+func (d *Driver) Close() error { return d.engine.Close() }
+
+// fail gives an error its place. A deadline of ours that passed is the engine's
+// silence; one of the caller's is its own.
+func (d *Driver) fail(op string, err error) error {
+	e, ok := errors.AsType[*core.Error](err)
+	if ok {
+		c := *e
+		e = &c
+	} else {
+		e = &core.Error{Code: core.CodeOf(err), Err: err}
+	}
+	if e.Driver == "" {
+		e.Driver = d.scheme
+	}
+	e.Op = op
+	return e
+}

@@ -1,0 +1,99 @@
+package container
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/caisson-dev/caisson/core"
+)
+
+// Engine is one container engine's API. Its methods may be called from many
+// goroutines at once, and return *core.Error: ErrUnavailable when the engine
+// cannot be reached, ErrNotFound for an object that is not there.
+type Engine interface {
+	// Info asks the engine what it is. The driver adds its capabilities.
+	Info(ctx context.Context) (*core.Info, error)
+
+	// Image describes an image that is present.
+	Image(ctx context.Context, ref string) (*Image, error)
+	// Pull brings an image from its registry. ErrNotFound means that there is none.
+	Pull(ctx context.Context, ref string, progress func(core.Progress)) error
+	// Build makes an image from a tar stream that holds a Dockerfile, without a network.
+	Build(ctx context.Context, context io.Reader, b *Build) error
+
+	// CreateVolume makes a volume, or does nothing if the engine makes it with the container.
+	CreateVolume(ctx context.Context, name string, labels map[string]string) error
+	RemoveVolume(ctx context.Context, name string) error
+
+	// Create makes a container with every field of c in one request.
+	Create(ctx context.Context, c *Container) error
+	Start(ctx context.Context, name string) error
+	// Exec runs a program in the container and returns its standard input and
+	// output as one stream. Closing the stream ends the program's input.
+	Exec(ctx context.Context, name, user string, args []string) (io.ReadWriteCloser, error)
+	// Restart kills every process with no grace and starts the container again.
+	Restart(ctx context.Context, name string) error
+	State(ctx context.Context, name string) (State, error)
+	// Remove kills and removes the container and its anonymous volumes.
+	Remove(ctx context.Context, name string) error
+
+	Close() error
+}
+
+// Image is what is known of an image.
+type Image struct {
+	ID     string // content id with its algorithm, as in "sha256:..."
+	Arch   string // in Go's notation
+	OS     string
+	Env    []string
+	Labels map[string]string
+}
+
+// Build is a request to build an image.
+type Build struct {
+	Tag    string
+	Labels map[string]string
+}
+
+// State is what a container does.
+type State string
+
+// The states that matter.
+const (
+	Running State = "running"
+	Paused  State = "paused"
+	Stopped State = "stopped" // or not yet started, or dead
+)
+
+// Container is a container to create. The user, the entry point and all that
+// the fields do not name are as every container of ours has them.
+type Container struct {
+	Name   string
+	Image  string
+	Labels map[string]string
+	User   string   // of PID 1
+	Args   []string // of PID 1
+
+	Volume, WorkDir string // the workspace's volume and where it is mounted
+	Tmp, Shm        int64  // bytes of /tmp and /dev/shm
+	ReadOnly        bool   // the root file system
+	Capabilities    []string
+	Seccomp         string // the profile as JSON
+	Network         core.Network
+	Memory          int64 // bytes, swap included
+	CPUs            float64
+	PIDs            int64
+	AutoRemove      bool // when PID 1 ends
+}
+
+// CPUPeriod is the scheduler's period, in which a container may run for CPUs times as long.
+const CPUPeriod = 100 * time.Millisecond
+
+// TmpOptions are the mount options of /tmp beside its size.
+func TmpOptions() []string {
+	return []string{"rw", "nosuid", "nodev", "exec", "mode=1777", "nr_inodes=16k"}
+}
+
+// OOMScore makes the kernel prefer a sandbox to the engine and its host.
+const OOMScore = 500

@@ -1,0 +1,105 @@
+package container
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/guest/protocol"
+)
+
+const (
+	keeperUser  = "65532:65532"
+	rootUser    = "0:0"
+	shmSize     = 16 << 20
+	defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+)
+
+// relaxedCapabilities are what a package manager needs, each with its bit in the kernel's sets.
+var relaxedCapabilities = map[string]uint{"CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "SETGID": 6, "SETUID": 7}
+
+// user returns whom the workload runs as.
+func user(spec *core.Spec) string {
+	if spec.Profile == core.Relaxed {
+		return rootUser
+	}
+	return spec.Runtime.User
+}
+
+// plan returns the container of a sandbox.
+func plan(spec *core.Spec, image string) *Container {
+	id := make([]byte, 10)
+	_, _ = rand.Read(id) // never fails
+	name := "caisson-" + hex.EncodeToString(id)
+	c := &Container{
+		Name: name, Image: image, Labels: labels(spec),
+		User: keeperUser, Args: []string{guestPath, "keeper"},
+		Volume: name, WorkDir: spec.Runtime.WorkDir, Tmp: spec.Limits.Tmp, Shm: shmSize,
+		ReadOnly: spec.Profile == core.Strict, Seccomp: seccomp, Network: spec.Network,
+		Memory: spec.Limits.Memory, CPUs: spec.Limits.CPUs, PIDs: spec.Limits.PIDs,
+	}
+	if spec.Profile == core.Relaxed {
+		c.Capabilities = slices.Sorted(maps.Keys(relaxedCapabilities))
+	}
+	return c
+}
+
+// labels are on every object of a sandbox, from the request that makes it on.
+func labels(spec *core.Spec) map[string]string {
+	l := map[string]string{
+		core.LabelPrefix:              "sandbox",
+		core.LabelPrefix + ".created": time.Now().UTC().Format(time.RFC3339),
+		core.LabelPrefix + ".spec":    digest(spec),
+	}
+	if spec.Owner != "" {
+		l[core.LabelPrefix+".owner"] = spec.Owner
+	}
+	if spec.Lease > 0 {
+		l[core.LabelPrefix+".lease"] = spec.Lease.String()
+	}
+	for k, v := range spec.Labels {
+		l[core.LabelPrefix+".label."+k] = v
+	}
+	return l
+}
+
+// digest identifies what a sandbox was asked to be, without the values of its environment being readable.
+func digest(spec *core.Spec) string {
+	rt := spec.Runtime
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %q %q %q %q %q %q %q %v %q", rt.Image, rt.BaseImage, rt.Packages, rt.PackageManager, rt.SetupCommands,
+		rt.WorkDir, rt.User, spec.Profile, spec.Network, spec.Limits, environment(nil, rt))
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// config is what the runner of a sandbox is told.
+func config(spec *core.Spec, image *Image) protocol.Config {
+	return protocol.Config{
+		WorkDir: spec.Runtime.WorkDir, Env: environment(image.Env, spec.Runtime),
+		OpenFiles: spec.Limits.OpenFiles, FileSize: spec.Limits.FileSize,
+	}
+}
+
+// environment is that of every command: the image's, then ours, then the runtime's.
+func environment(image []string, rt *core.Runtime) []string {
+	env := map[string]string{"PATH": defaultPath, "LANG": "C.UTF-8"}
+	for _, kv := range image {
+		if k, v, ok := strings.Cut(kv, "="); ok {
+			env[k] = v
+		}
+	}
+	env["HOME"], env["TMPDIR"] = path.Join(rt.WorkDir, ".home"), "/tmp"
+	maps.Copy(env, rt.Env)
+	list := make([]string, 0, len(env))
+	for _, k := range slices.Sorted(maps.Keys(env)) {
+		list = append(list, k+"="+env[k])
+	}
+	return list
+}

@@ -1,0 +1,84 @@
+package container
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Demux reads the standard output of a program from the stream that both
+// engines send it in. Each frame of that has a header of 8 bytes: which output,
+// three zeros, and the length in big endian
+// (https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerAttach).
+// What the program wrote to standard error ends up in the error that Read returns at the end.
+type Demux struct {
+	src    io.Reader
+	left   uint32 // of the frame being read
+	stderr tail
+}
+
+// NewDemux returns a Demux that reads from src.
+func NewDemux(src io.Reader) *Demux { return &Demux{src: src} }
+
+const (
+	frameStdout = 1
+	frameStderr = 2
+	frameSystem = 3 // the engine's own words
+)
+
+// Read reads standard output.
+func (d *Demux) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	for d.left == 0 {
+		var header [8]byte
+		if _, err := io.ReadFull(d.src, header[:]); err != nil {
+			return 0, d.end(err)
+		}
+		size := binary.BigEndian.Uint32(header[4:])
+		switch header[0] {
+		case frameStdout:
+			d.left = size
+		case frameStderr, frameSystem:
+			if _, err := io.CopyN(&d.stderr, d.src, int64(size)); err != nil {
+				return 0, d.end(err)
+			}
+		default:
+			return 0, errors.New("engine's stream is damaged: unknown kind of frame")
+		}
+	}
+	n, err := d.src.Read(p[:min(len(p), int(d.left))])
+	d.left -= uint32(n)
+	if err != nil && n == 0 {
+		return 0, d.end(err)
+	}
+	return n, nil
+}
+
+func (d *Demux) end(err error) error {
+	if text := d.stderr.text(); text != "" {
+		return fmt.Errorf("%w: %s", err, text)
+	}
+	return err
+}
+
+// tail keeps the last bytes written to it.
+type tail struct{ buf []byte }
+
+const tailSize = 1 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.buf = append(t.buf, p...)
+	if len(t.buf) > tailSize {
+		t.buf = append(t.buf[:0], t.buf[len(t.buf)-tailSize:]...)
+	}
+	return len(p), nil
+}
+
+// text returns what was kept as one line.
+func (t *tail) text() string {
+	return string(bytes.Join(bytes.Fields(t.buf), []byte(" ")))
+}
