@@ -32,7 +32,7 @@ func body(c *container.Container) (*dockercontainer.Config, *dockercontainer.Hos
 		CapDrop: strslice.StrSlice{"ALL"}, CapAdd: c.Capabilities,
 		SecurityOpt:    []string{"no-new-privileges:true", "seccomp=" + c.Seccomp},
 		ReadonlyRootfs: c.ReadOnly, OomScoreAdj: container.OOMScore, Init: &no,
-		Tmpfs:   map[string]string{"/tmp": strings.Join(append(container.TmpOptions(), fmt.Sprintf("size=%d", c.Tmp)), ",")},
+		Tmpfs:   map[string]string{"/tmp": strings.Join(append(container.TmpOptions(), "nr_inodes=16k", fmt.Sprintf("size=%d", c.Tmp)), ",")},
 		ShmSize: c.Shm,
 		Mounts: []mount.Mount{{
 			Type: mount.TypeVolume, Source: c.Volume, Target: c.WorkDir, VolumeOptions: &mount.VolumeOptions{Labels: c.Labels},

@@ -90,9 +90,9 @@ type Container struct {
 // CPUPeriod is the scheduler's period, in which a container may run for CPUs times as long.
 const CPUPeriod = 100 * time.Millisecond
 
-// TmpOptions are the mount options of /tmp beside its size.
+// TmpOptions are the mount options of /tmp beside its size. Docker bounds its number of files too; Podman refuses that option.
 func TmpOptions() []string {
-	return []string{"rw", "nosuid", "nodev", "exec", "mode=1777", "nr_inodes=16k"}
+	return []string{"rw", "nosuid", "nodev", "exec", "mode=1777"}
 }
 
 // OOMScore makes the kernel prefer a sandbox to the engine and its host.

@@ -1,0 +1,118 @@
+package podman
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+
+	"github.com/containers/podman/v5/libpod/define"
+	"github.com/containers/podman/v5/pkg/bindings"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/drivers/internal/container"
+)
+
+// engine is Podman's API as a container.Engine.
+type engine struct {
+	host, identity string
+
+	mu   sync.Mutex
+	conn *bindings.Connection // nil until it is first needed
+}
+
+var _ container.Engine = (*engine)(nil)
+
+func (e *engine) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.conn != nil {
+		e.conn.Client.CloseIdleConnections()
+	}
+	return nil
+}
+
+func (e *engine) CreateVolume(ctx context.Context, name string, labels map[string]string) error {
+	return e.call(ctx, http.MethodPost, "/volumes/create", nil, map[string]any{"Name": name, "Label": labels}, nil)
+}
+
+func (e *engine) RemoveVolume(ctx context.Context, name string) error {
+	return e.call(ctx, http.MethodDelete, "/volumes/"+name, nil, nil, nil)
+}
+
+func (e *engine) Start(ctx context.Context, name string) error {
+	return e.call(ctx, http.MethodPost, "/containers/"+name+"/start", nil, nil, nil)
+}
+
+func (e *engine) Restart(ctx context.Context, name string) error {
+	return e.call(ctx, http.MethodPost, "/containers/"+name+"/restart", url.Values{"t": {"0"}}, nil, nil)
+}
+
+func (e *engine) State(ctx context.Context, name string) (container.State, error) {
+	var c define.InspectContainerData
+	if err := e.call(ctx, http.MethodGet, "/containers/"+name+"/json", nil, nil, &c); err != nil {
+		return "", err
+	}
+	switch {
+	case c.State == nil:
+	case c.State.Paused || c.State.Status == "paused":
+		return container.Paused, nil
+	case c.State.Running:
+		return container.Running, nil
+	}
+	return container.Stopped, nil
+}
+
+// Remove sends a timeout of 0, without which Podman waits for the container's own.
+func (e *engine) Remove(ctx context.Context, name string) error {
+	return e.call(ctx, http.MethodDelete, "/containers/"+name, url.Values{"force": {"true"}, "v": {"true"}, "timeout": {"0"}}, nil, nil)
+}
+
+func (e *engine) Exec(ctx context.Context, name, user string, args []string) (io.ReadWriteCloser, error) {
+	var exec struct{ ID string }
+	err := e.call(ctx, http.MethodPost, "/containers/"+name+"/exec", nil, map[string]any{
+		"User": user, "Cmd": args, "WorkingDir": "/", "AttachStdin": true, "AttachStdout": true, "AttachStderr": true,
+	}, &exec)
+	if err != nil {
+		return nil, err
+	}
+	conn, r, err := e.hijack(ctx, "/exec/"+exec.ID+"/start", map[string]any{"Detach": false, "Tty": false})
+	if err != nil {
+		return nil, err
+	}
+	return &stream{Demux: container.NewDemux(r), Conn: conn, buffer: r}, nil
+}
+
+// stream is a program's standard input and output.
+type stream struct {
+	*container.Demux
+	net.Conn
+	buffer *bufio.Reader
+}
+
+func (s *stream) Read(p []byte) (int, error) { return s.Demux.Read(p) }
+
+func (e *engine) Image(ctx context.Context, ref string) (*container.Image, error) {
+	var img struct {
+		ID           string `json:"Id"`
+		Architecture string
+		Os           string
+		Labels       map[string]string
+		Config       struct{ Env []string }
+	}
+	if err := e.call(ctx, http.MethodGet, "/images/"+url.PathEscape(ref)+"/json", nil, nil, &img); err != nil {
+		return nil, err
+	}
+	return &container.Image{ID: "sha256:" + img.ID, Arch: img.Architecture, OS: img.Os, Env: img.Config.Env, Labels: img.Labels}, nil
+}
+
+func (e *engine) Info(ctx context.Context) (*core.Info, error) {
+	var info define.Info
+	if err := e.call(ctx, http.MethodGet, "/info", nil, nil, &info); err != nil {
+		return nil, err
+	}
+	return describe(&info, e.host), nil
+}

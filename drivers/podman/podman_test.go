@@ -1,0 +1,30 @@
+package podman_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/caisson-dev/caisson/core"
+	_ "github.com/caisson-dev/caisson/drivers/podman"
+	"github.com/caisson-dev/caisson/internal/enginetest"
+)
+
+func TestHello(t *testing.T) {
+	drv := enginetest.Open(t, "podman")
+	sb := enginetest.Start(t, drv, nil)
+	res, err := sb.Execute(t.Context(), core.Shell("echo hello > greeting; cat greeting; mount | grep shm; umask; touch /dev/shm/x"))
+	require.NoError(t, err)
+	require.Equal(t, 0, res.ExitCode)
+	t.Log(res.Combined.String())
+}
+
+func BenchmarkTrue(b *testing.B) {
+	drv := enginetest.Open(b, "podman")
+	sb := enginetest.Start(b, drv, nil)
+	for b.Loop() {
+		res, err := sb.Execute(b.Context(), core.Program("true"))
+		require.NoError(b, err)
+		require.True(b, res.Success())
+	}
+}
