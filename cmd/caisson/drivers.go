@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"github.com/caisson-dev/caisson/core"
+	_ "github.com/caisson-dev/caisson/drivers/docker" // each registers its scheme
+)
+
+// driverEnv names the driver to use when no flag does.
+const driverEnv = "CAISSON_DRIVER"
+
+const (
+	autoURL = "auto:"
+	fakeURL = "fake:"
+)
+
+func driverFlag(flags *pflag.FlagSet, url *string) {
+	flags.StringVar(url, "driver", "", "URL of the driver: auto:, docker:, podman:, fake: (default $"+driverEnv+", else auto:)")
+}
+
+// openDriver returns the driver of a URL. With none given it takes the engine
+// that answers, else the fake, and then says so to notices.
+func openDriver(ctx context.Context, url string, notices io.Writer) (core.Driver, error) {
+	if url == "" {
+		url = os.Getenv(driverEnv)
+	}
+	if url != "" {
+		return core.Open(ctx, url)
+	}
+	drv, err := core.Open(ctx, autoURL)
+	if core.CodeOf(err) == core.ErrUnavailable && slices.Contains(core.Schemes(), "fake") {
+		fmt.Fprintln(notices, "caisson: no container engine answers (caisson doctor says why); using the fake, which imitates a shell in memory and has no Python")
+		return core.Open(ctx, fakeURL)
+	}
+	return drv, err
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/docker/go-units"
+	"github.com/spf13/pflag"
+
+	"github.com/caisson-dev/caisson/core"
+)
+
+// imageEnv names the image to use when no flag does.
+const imageEnv = "CAISSON_IMAGE"
+
+// runOptions are the flags of `caisson run`.
+type runOptions struct {
+	driver, image, script    string
+	timeout                  time.Duration
+	env, uploads, downloads  []string
+	network, profile, memory string
+	cpus                     float64
+	allow                    []string
+	keep, json               bool
+}
+
+func (o *runOptions) register(f *pflag.FlagSet) {
+	f.SetInterspersed(false) // what follows FILE is for the script
+	driverFlag(f, &o.driver)
+	f.StringVarP(&o.script, "command", "c", "", "run `SCRIPT` with the sandbox's sh")
+	f.StringVar(&o.image, "image", "", "container image to run in (default $"+imageEnv+")")
+	f.DurationVar(&o.timeout, "timeout", 0, "end the command and all that it started after this time, such as 30s")
+	f.StringArrayVar(&o.env, "env", nil, "set `KEY=VALUE` for the command; KEY alone takes this program's value")
+	f.StringArrayVar(&o.uploads, "upload", nil, "copy `LOCAL[:REMOTE]`, a file or a directory, into the sandbox first")
+	f.StringArrayVar(&o.downloads, "download", nil, "copy the file `REMOTE[:LOCAL]` out of the sandbox afterwards")
+	f.StringVar(&o.network, "network", string(core.NetworkNone), "`MODE` of the network: none, default or the name of one on the engine")
+	f.StringVar(&o.profile, "profile", string(core.Strict), "isolation: strict, standard or relaxed")
+	f.StringVar(&o.memory, "memory", "", "memory limit, such as 256m or 1g (default 512m)")
+	f.Float64Var(&o.cpus, "cpus", 0, "processor limit (default 1)")
+	f.StringArrayVar(&o.allow, "allow", nil, "do without a `PROTECTION` that the engine cannot give: limits.memory, limits.cpu, limits.pids or seccomp")
+	f.BoolVar(&o.keep, "keep", false, "do not remove the sandbox")
+	f.BoolVar(&o.json, "json", false, "print the result with the captured output as JSON")
+}
+
+// job is what the command line asks for.
+type job struct {
+	driver     string
+	spec       *core.Spec
+	images     []string // to try in turn for the spec
+	command    *core.Command
+	uploads    []transfer
+	downloads  []transfer
+	keep, json bool
+}
+
+// job reads the command line. program says that the arguments followed "--".
+func (o *runOptions) job(args []string, program bool) (*job, error) {
+	j := &job{driver: o.driver, keep: o.keep, json: o.json}
+	var err error
+	if j.spec, err = o.spec(); err != nil {
+		return nil, err
+	}
+	for _, arg := range o.uploads {
+		u, err := parseUpload(arg)
+		if err != nil {
+			return nil, err
+		}
+		j.uploads = append(j.uploads, u)
+	}
+	for _, arg := range o.downloads {
+		d, err := parseDownload(arg)
+		if err != nil {
+			return nil, err
+		}
+		j.downloads = append(j.downloads, d)
+	}
+	if err := j.setCommand(o.script, args, program); err != nil {
+		return nil, err
+	}
+	if j.command.Env, err = parseEnv(o.env); err != nil {
+		return nil, err
+	}
+	j.command.Timeout = o.timeout
+	if image := cmpOr(o.image, os.Getenv(imageEnv)); image != "" {
+		j.images = []string{image}
+	}
+	return j, j.command.Validate()
+}
+
+func (o *runOptions) spec() (*core.Spec, error) {
+	s := &core.Spec{Network: core.Network(o.network), Profile: core.Profile(o.profile)}
+	for _, w := range o.allow {
+		s.Allow = append(s.Allow, core.Weakening(w))
+	}
+	if o.memory != "" {
+		bytes, err := units.RAMInBytes(o.memory)
+		if err != nil {
+			return nil, core.Errorf(core.ErrInvalid, "", "--memory %q: use a number of bytes, or one with k, m or g", o.memory)
+		}
+		s.Limits.Memory = bytes
+	}
+	s.Limits.CPUs = o.cpus
+	return s, nil
+}
+
+// setCommand sets the command, the upload of a script file and the images that can run it.
+func (j *job) setCommand(script string, args []string, program bool) error {
+	j.images = shellImages()
+	switch {
+	case script != "" && len(args) > 0:
+		return core.Errorf(core.ErrInvalid, "", "-c takes no further arguments")
+	case script != "":
+		j.command = core.Shell(script)
+		return nil
+	case len(args) == 0:
+		return core.Errorf(core.ErrInvalid, "", "nothing to run: give -c SCRIPT, a FILE, or -- PROGRAM")
+	case program:
+		j.command = core.Program(args[0], args[1:]...)
+		return nil
+	}
+	return j.setFile(args[0], args[1:])
+}
+
+func (j *job) setFile(name string, args []string) error {
+	if fi, err := os.Stat(name); err != nil || !fi.Mode().IsRegular() {
+		return core.Errorf(core.ErrInvalid, "", "%q is not a file; to run a program of the sandbox put -- before it", name)
+	}
+	lang, ok := languages()[strings.ToLower(filepath.Ext(name))]
+	if !ok {
+		return core.Errorf(core.ErrInvalid, "", "%q: no interpreter is known for it; use a .py, .js or .sh file, or --upload it and run -- PROGRAM", name)
+	}
+	remote := filepath.Base(name)
+	j.images = lang.images
+	j.uploads = append(j.uploads, transfer{local: name, remote: remote})
+	j.command = core.Program(lang.interpreter, append([]string{"./" + remote}, args...)...)
+	return nil
+}
+
+func parseEnv(list []string) (map[string]string, error) {
+	env := make(map[string]string, len(list))
+	for _, entry := range list {
+		key, value, ok := strings.Cut(entry, "=")
+		if !ok {
+			if value, ok = os.LookupEnv(key); !ok {
+				return nil, core.Errorf(core.ErrInvalid, "", "--env %s: not set here; use KEY=VALUE", key)
+			}
+		}
+		env[key] = value
+	}
+	return env, nil
+}
+
+// parseUpload reads LOCAL[:REMOTE]. REMOTE is the local name by default; with a slash at its end it is the directory to copy into.
+func parseUpload(arg string) (transfer, error) {
+	volume := len(filepath.VolumeName(arg)) // the colon of a drive letter divides nothing
+	local, remote := arg, ""
+	if i := strings.LastIndexByte(arg[volume:], ':'); i >= 0 {
+		local, remote = arg[:volume+i], arg[volume+i+1:]
+		if remote == "" {
+			return transfer{}, core.Errorf(core.ErrInvalid, "", "--upload %q: nothing follows the colon", arg)
+		}
+	}
+	if local == "" {
+		return transfer{}, core.Errorf(core.ErrInvalid, "", "--upload %q: name a local file", arg)
+	}
+	if _, err := os.Stat(local); err != nil {
+		return transfer{}, fmt.Errorf("--upload: %w", err)
+	}
+	base := filepath.Base(filepath.Clean(local))
+	switch {
+	case remote == "" && (base == "." || base == ".." || base == string(filepath.Separator)):
+		remote = "."
+	case remote == "":
+		remote = base
+	case strings.HasSuffix(remote, "/"):
+		remote = path.Join(remote, base)
+	}
+	return transfer{local: local, remote: remote}, nil
+}
+
+// parseDownload reads REMOTE[:LOCAL]. LOCAL is the remote name in the current directory by default; if it is a directory, the file goes into it.
+func parseDownload(arg string) (transfer, error) {
+	remote, local, ok := strings.Cut(arg, ":")
+	switch {
+	case remote == "":
+		return transfer{}, core.Errorf(core.ErrInvalid, "", "--download %q: name a file of the sandbox", arg)
+	case ok && local == "":
+		return transfer{}, core.Errorf(core.ErrInvalid, "", "--download %q: nothing follows the colon", arg)
+	case !ok:
+		local = "."
+	}
+	if fi, err := os.Stat(local); err == nil && fi.IsDir() {
+		local = filepath.Join(local, path.Base(remote))
+	}
+	if _, err := core.CleanFilePath(remote); err != nil {
+		return transfer{}, err
+	}
+	return transfer{local: local, remote: remote}, nil
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/caisson-dev/caisson/core"
+)
+
+// language is what runs a file, and images that hold it, to be tried in turn.
+type language struct {
+	interpreter string
+	images      []string
+}
+
+// The last image of each list is one that scripts/images.sh makes; its name
+// can never be pulled from elsewhere.
+const (
+	localBase = "localhost/caisson-test/base:latest" // sh and Python
+	localNode = "localhost/caisson-test/node:latest"
+)
+
+func shellImages() []string { return []string{"debian:bookworm-slim", localBase} }
+
+// languages maps the extensions of files to what runs them.
+func languages() map[string]language {
+	return map[string]language{
+		".sh": {"sh", shellImages()},
+		".py": {"python3", []string{"python:3.12-slim", localBase}},
+		".js": {"node", []string{"node:22-slim", localNode}},
+	}
+}
+
+// chooseImage sets the spec's runtime to the first image that the driver can make ready.
+func (r *run) chooseImage(ctx context.Context, drv core.Driver, progress func(core.Progress)) error {
+	var first error
+	for _, image := range r.images {
+		rt := &core.Runtime{Image: image}
+		if err := rt.Validate(); err != nil {
+			return err
+		}
+		_, err := drv.Prepare(ctx, rt.WithDefaults(), &core.PrepareOptions{Progress: progress})
+		switch {
+		case err == nil:
+			if first != nil {
+				fmt.Fprintf(r.stderr, "caisson: %s cannot be pulled; using %s, which is here\n", r.images[0], image)
+			}
+			r.spec.Runtime = rt
+			return nil
+		case len(r.images) == 1 || ctx.Err() != nil || core.CodeOf(err) == core.ErrUnavailable:
+			return err
+		case first == nil:
+			first = err
+		}
+	}
+	return fmt.Errorf("%w, or name another with --image", first)
+}

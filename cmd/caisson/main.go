@@ -1,0 +1,64 @@
+// Command caisson runs untrusted code in sandboxes and tells what the
+// container engines of this machine can do for it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() { os.Exit(caisson(os.Args[1:])) }
+
+// Exit statuses that are not a sandboxed command's own. They are what timeout(1), docker(1) and shells use.
+const (
+	exitTimeout  = 124
+	exitFailure  = 125 // Caisson's own errors
+	exitSignaled = 128 // and the number of the signal
+)
+
+// status ends the program with this exit status; what there was to say has been said.
+type status int
+
+func (s status) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// caisson runs the command line and returns the exit status.
+func caisson(args []string) int {
+	// A reader of our output that goes away shall be a failed write, after which we clean up.
+	signal.Ignore(syscall.SIGPIPE)
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(context.Background())
+	if code, ok := errors.AsType[status](err); ok {
+		return int(code)
+	}
+	if err != nil {
+		fmt.Fprintln(root.ErrOrStderr(), "caisson: "+oneLine(err))
+		return exitFailure
+	}
+	return 0
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "caisson",
+		Short:         "Run untrusted code in sandboxes",
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(newRun(), newVersion())
+	return root
+}
+
+// oneLine returns the text of err without line breaks.
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
