@@ -5,7 +5,8 @@
 #
 #   images.sh [base] [node]     base alone by default
 #
-# Docker knows them as caisson-test/base:latest, Podman as localhost/caisson-test/base:latest.
+# Every engine knows them as localhost/caisson-test/base:latest, a name that no
+# registry can serve, and as caisson-test/base:latest.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/common.sh
@@ -46,10 +47,11 @@ load() {
     api "$2" -o /dev/null -X POST -H 'Content-Type: application/x-tar' -T "$tar" \
       "/v4.0.0/libpod/images/import?reference=localhost/$name:latest&$changes" || die "import of $name into $2 failed"
   else
-    api "$2" -o /dev/null "/v1.40/images/$name:latest/json" && return
+    api "$2" -o /dev/null "/v1.40/images/localhost/$name:latest/json" && return
     tar=$(tree "$1")
     api "$2" -o /dev/null -X POST -H 'Content-Type: application/x-tar' -T "$tar" \
       "/v1.40/images/create?fromSrc=-&repo=$name&tag=latest&$changes" || die "import of $name into $2 failed"
+    api "$2" -o /dev/null -X POST "/v1.40/images/$name:latest/tag?repo=localhost/$name&tag=latest"
   fi
   say "$name is in $2"
 }

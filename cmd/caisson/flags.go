@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -99,7 +100,7 @@ func (o *runOptions) spec() (*core.Spec, error) {
 	if o.memory != "" {
 		bytes, err := units.RAMInBytes(o.memory)
 		if err != nil {
-			return nil, core.Errorf(core.ErrInvalid, "", "--memory %q: use a number of bytes, or one with k, m or g", o.memory)
+			return nil, fmt.Errorf("--memory %q: use a number of bytes, or one with k, m or g", o.memory)
 		}
 		s.Limits.Memory = bytes
 	}
@@ -112,12 +113,12 @@ func (j *job) setCommand(script string, args []string, program bool) error {
 	j.images = shellImages()
 	switch {
 	case script != "" && len(args) > 0:
-		return core.Errorf(core.ErrInvalid, "", "-c takes no further arguments")
+		return errors.New("-c takes no further arguments")
 	case script != "":
 		j.command = core.Shell(script)
 		return nil
 	case len(args) == 0:
-		return core.Errorf(core.ErrInvalid, "", "nothing to run: give -c SCRIPT, a FILE, or -- PROGRAM")
+		return errors.New("nothing to run: give -c SCRIPT, a FILE, or -- PROGRAM")
 	case program:
 		j.command = core.Program(args[0], args[1:]...)
 		return nil
@@ -127,11 +128,11 @@ func (j *job) setCommand(script string, args []string, program bool) error {
 
 func (j *job) setFile(name string, args []string) error {
 	if fi, err := os.Stat(name); err != nil || !fi.Mode().IsRegular() {
-		return core.Errorf(core.ErrInvalid, "", "%q is not a file; to run a program of the sandbox put -- before it", name)
+		return fmt.Errorf("%q is not a file; to run a program of the sandbox put -- before it", name)
 	}
 	lang, ok := languages()[strings.ToLower(filepath.Ext(name))]
 	if !ok {
-		return core.Errorf(core.ErrInvalid, "", "%q: no interpreter is known for it; use a .py, .js or .sh file, or --upload it and run -- PROGRAM", name)
+		return fmt.Errorf("%q: no interpreter is known for it; use a .py, .js or .sh file, or --upload it and run -- PROGRAM", name)
 	}
 	remote := filepath.Base(name)
 	j.images = lang.images
@@ -146,7 +147,7 @@ func parseEnv(list []string) (map[string]string, error) {
 		key, value, ok := strings.Cut(entry, "=")
 		if !ok {
 			if value, ok = os.LookupEnv(key); !ok {
-				return nil, core.Errorf(core.ErrInvalid, "", "--env %s: not set here; use KEY=VALUE", key)
+				return nil, fmt.Errorf("--env %s: not set here; use KEY=VALUE", key)
 			}
 		}
 		env[key] = value
@@ -161,11 +162,11 @@ func parseUpload(arg string) (transfer, error) {
 	if i := strings.LastIndexByte(arg[volume:], ':'); i >= 0 {
 		local, remote = arg[:volume+i], arg[volume+i+1:]
 		if remote == "" {
-			return transfer{}, core.Errorf(core.ErrInvalid, "", "--upload %q: nothing follows the colon", arg)
+			return transfer{}, fmt.Errorf("--upload %q: nothing follows the colon", arg)
 		}
 	}
 	if local == "" {
-		return transfer{}, core.Errorf(core.ErrInvalid, "", "--upload %q: name a local file", arg)
+		return transfer{}, fmt.Errorf("--upload %q: name a local file", arg)
 	}
 	if _, err := os.Stat(local); err != nil {
 		return transfer{}, fmt.Errorf("--upload: %w", err)
@@ -187,9 +188,9 @@ func parseDownload(arg string) (transfer, error) {
 	remote, local, ok := strings.Cut(arg, ":")
 	switch {
 	case remote == "":
-		return transfer{}, core.Errorf(core.ErrInvalid, "", "--download %q: name a file of the sandbox", arg)
+		return transfer{}, fmt.Errorf("--download %q: name a file of the sandbox", arg)
 	case ok && local == "":
-		return transfer{}, core.Errorf(core.ErrInvalid, "", "--download %q: nothing follows the colon", arg)
+		return transfer{}, fmt.Errorf("--download %q: nothing follows the colon", arg)
 	case !ok:
 		local = "."
 	}

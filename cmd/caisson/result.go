@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -20,9 +22,9 @@ func ended(res *core.Result) error {
 	case core.TimedOut:
 		code = exitTimeout
 	case core.OutOfMemory:
-		code = exitSignaled + signalNumbers()["SIGKILL"]
+		code = exitSignaled + signalNumber("SIGKILL")
 	case core.Signaled:
-		if n, ok := signalNumbers()[res.Signal]; ok {
+		if n := signalNumber(res.Signal); n > 0 {
 			code = exitSignaled + n
 		}
 	}
@@ -117,11 +119,17 @@ func outputOf(o *core.Output) *output {
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// signalNumbers are Linux's, which is what sandboxes run, whatever system this program runs on.
-func signalNumbers() map[string]int {
+// signalNumber is Linux's number of a signal, which is what sandboxes run,
+// whatever system this program runs on; 0 if the name is not known.
+func signalNumber(name string) int {
+	if offset, ok := strings.CutPrefix(name, "SIGRTMIN+"); ok {
+		if n, err := strconv.Atoi(offset); err == nil {
+			return 32 + n
+		}
+	}
 	return map[string]int{
 		"SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGILL": 4, "SIGTRAP": 5, "SIGABRT": 6, "SIGBUS": 7, "SIGFPE": 8,
-		"SIGKILL": 9, "SIGUSR1": 10, "SIGSEGV": 11, "SIGUSR2": 12, "SIGPIPE": 13, "SIGALRM": 14, "SIGTERM": 15,
-		"SIGSTKFLT": 16, "SIGVTALRM": 26, "SIGPROF": 27, "SIGXCPU": 24, "SIGXFSZ": 25, "SIGIO": 29, "SIGPWR": 30, "SIGSYS": 31,
-	}
+		"SIGKILL": 9, "SIGUSR1": 10, "SIGSEGV": 11, "SIGUSR2": 12, "SIGPIPE": 13, "SIGALRM": 14, "SIGTERM": 15, "SIGSTKFLT": 16,
+		"SIGXCPU": 24, "SIGXFSZ": 25, "SIGVTALRM": 26, "SIGPROF": 27, "SIGIO": 29, "SIGPWR": 30, "SIGSYS": 31,
+	}[name]
 }
