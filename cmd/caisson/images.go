@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/caisson-dev/caisson/core"
 )
@@ -31,27 +32,27 @@ func languages() map[string]language {
 	}
 }
 
-// chooseImage sets the spec's runtime to the first image that the driver can make ready.
-func (r *run) chooseImage(ctx context.Context, drv core.Driver, progress func(core.Progress)) error {
+// firstImage returns the runtime of the first image that the driver can make
+// ready. It says so to notices if that is not the first of all.
+func firstImage(ctx context.Context, drv core.Driver, images []string, notices io.Writer, progress func(core.Progress)) (*core.Runtime, error) {
 	var first error
-	for _, image := range r.images {
+	for _, image := range images {
 		rt := &core.Runtime{Image: image}
 		if err := rt.Validate(); err != nil {
-			return err
+			return nil, err
 		}
 		_, err := drv.Prepare(ctx, rt.WithDefaults(), &core.PrepareOptions{Progress: progress})
 		switch {
 		case err == nil:
 			if first != nil {
-				fmt.Fprintf(r.stderr, "caisson: %s cannot be pulled; using %s, which is here\n", r.images[0], image)
+				fmt.Fprintf(notices, "caisson: %s cannot be pulled; using %s, which is here\n", images[0], image)
 			}
-			r.spec.Runtime = rt
-			return nil
-		case len(r.images) == 1 || ctx.Err() != nil || core.CodeOf(err) == core.ErrUnavailable:
-			return err
+			return rt, nil
+		case len(images) == 1 || ctx.Err() != nil || core.CodeOf(err) == core.ErrUnavailable:
+			return nil, err
 		case first == nil:
 			first = err
 		}
 	}
-	return fmt.Errorf("%w, or name another with --image", first)
+	return nil, fmt.Errorf("%w, or name another with --image", first)
 }

@@ -100,7 +100,7 @@ func (r *run) execute(ctx context.Context) (res *core.Result, err error) {
 	}
 	show := newProgress(r.stderr)
 	defer show.close()
-	if err := r.chooseImage(ctx, drv, show.event); err != nil {
+	if r.spec.Runtime, err = firstImage(ctx, drv, r.images, r.stderr, show.event); err != nil {
 		return nil, err
 	}
 	r.spec.Progress = show.event
