@@ -106,7 +106,7 @@ func diagnose(ctx context.Context, url string, start bool) *diagnosis {
 	if err := d.ask(ctx, url, start); err != nil {
 		d.Usable = false
 		d.Error = &problem{Code: core.CodeOf(err), Message: oneLine(err)}
-		d.Next = remedies(d.Driver, err)
+		d.Next = d.remedies(err)
 		return d
 	}
 	d.Usable = true

@@ -14,21 +14,23 @@ import (
 )
 
 // remedies says what to do about a driver that cannot be used.
-func remedies(driver string, err error) []string {
-	scheme, _, _ := strings.Cut(driver, ":")
+func (d *diagnosis) remedies(err error) []string {
+	scheme, _, _ := strings.Cut(d.Driver, ":")
 	start, variable := "start Docker, for example with: systemctl start docker", "DOCKER_HOST"
 	if scheme == "podman" {
 		start, variable = "start Podman's service, for example with: systemctl --user start podman.socket", "CONTAINER_HOST"
 	}
 	switch code := core.CodeOf(err); {
+	case code == core.ErrUnsupported:
+		return []string{"use an engine that can enforce it, or do without by name: caisson run --allow PROTECTION"}
+	case d.Engine != "": // it answers, but no sandbox could be started
+		return []string{"see the reason above"}
 	case scheme != "docker" && scheme != "podman":
 		return []string{"correct the URL, or see caisson doctor without --driver"}
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EACCES), strings.Contains(err.Error(), "permission denied"):
 		return []string{"let this user open the engine's socket (it gives root on that host), or use a rootless engine", "if the engine is elsewhere, set " + variable}
 	case code == core.ErrUnavailable, code == core.ErrTimeout, code == core.ErrCanceled:
 		return []string{start, "if the engine is elsewhere, set " + variable + " or give --driver " + scheme + ":///path/to.sock"}
-	case code == core.ErrUnsupported:
-		return []string{"use an engine that can enforce it, or do without by name: caisson run --allow PROTECTION"}
 	}
 	return []string{"see the reason above"}
 }

@@ -48,7 +48,7 @@ func firstImage(ctx context.Context, drv core.Driver, images []string, notices i
 				fmt.Fprintf(notices, "caisson: %s cannot be pulled; using %s, which is here\n", images[0], image)
 			}
 			return rt, nil
-		case len(images) == 1 || ctx.Err() != nil || core.CodeOf(err) == core.ErrUnavailable:
+		case len(images) == 1 || ctx.Err() != nil:
 			return nil, err
 		case first == nil:
 			first = err

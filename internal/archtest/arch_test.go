@@ -20,10 +20,12 @@ var layers = map[string][]string{
 	"runtimes":         {"core", "guest"},
 	"drivers":          {"core", "guest", "runtimes", "drivers/internal"},
 	"drivers/internal": {"core", "guest", "runtimes"},
-	"sessions":         {"core", "guest", "runtimes"},
-	"agent":            {"core", "guest", "runtimes", "sessions"},
-	"plugin":           {"core", "guest", "runtimes"},
-	"conformance":      {"core", "guest", "runtimes"},
+	// What the tests of several drivers share.
+	"drivers/internal/drivertest": {"core", "guest", "runtimes", "conformance", "drivers/internal", "internal/enginetest"},
+	"sessions":                    {"core", "guest", "runtimes"},
+	"agent":                       {"core", "guest", "runtimes", "sessions"},
+	"plugin":                      {"core", "guest", "runtimes"},
+	"conformance":                 {"core", "guest", "runtimes"},
 }
 
 func TestModuleKeepsItsRules(t *testing.T) {
