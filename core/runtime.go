@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 )
 
 // Defaults of a Runtime.
@@ -43,6 +44,8 @@ type Runtime struct {
 	// SetupCommands are shell commands that run as root at build time, in
 	// order, before the packages.
 	SetupCommands []string
+	// Source says where the build gets the packages from.
+	Source PackageSource
 
 	// Env is visible to every command. It is not written into the image.
 	Env map[string]string
@@ -67,6 +70,9 @@ func (r *Runtime) WithDefaults() *Runtime {
 	if c.PackageManager == "" {
 		c.PackageManager = Pip
 	}
+	if c.Source.Network == "" {
+		c.Source.Network = NetworkDefault
+	}
 	return &c
 }
 
@@ -82,16 +88,19 @@ var (
 			`(?:\[[A-Za-z0-9][A-Za-z0-9._-]*(?:,[A-Za-z0-9][A-Za-z0-9._-]*)*\])?` +
 			`(?:(?:===|==|~=|!=|<=|>=|<|>)[A-Za-z0-9][A-Za-z0-9.*+!_-]*(?:,(?:===|==|~=|!=|<=|>=|<|>)[A-Za-z0-9][A-Za-z0-9.*+!_-]*)*)?\z`),
 		// An optional scope, a name, then a version, a range operator or a tag.
-		Npm: regexp.MustCompile(`\A(?:@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*` +
+		Npm: regexp.MustCompile(`\A(?:@[a-z0-9][a-z0-9._-]*/)?[A-Za-z0-9][A-Za-z0-9._-]*` +
 			`(?:@(?:[~^]|[<>]=?|=)?[A-Za-z0-9*][A-Za-z0-9.+*-]*)?\z`),
-		// Debian policy 5.6.1 name, an optional architecture, an optional version.
-		Apt: regexp.MustCompile(`\A[a-z0-9][a-z0-9+.-]+(?::[a-z0-9]+)?(?:=[0-9][A-Za-z0-9.+~:-]*)?\z`),
+		// Debian policy 5.6.1 name, an optional architecture, an optional
+		// version. A '-' at the end would remove the package.
+		Apt: regexp.MustCompile(`\A[a-z0-9][a-z0-9+.-]*[a-z0-9+.](?::[a-z0-9]+)?(?:=[0-9](?:[A-Za-z0-9.+~:-]*[A-Za-z0-9.+~])?)?\z`),
 		// A crate and an optional version requirement.
 		Cargo: regexp.MustCompile(`\A[A-Za-z][A-Za-z0-9_-]*(?:@(?:[~^=]|[<>]=?)?[0-9*][A-Za-z0-9.+*-]*)?\z`),
 	}
 )
 
-const maxSetupBytes = 64 << 10 // of one setup command
+// maxSetupBytes bounds one setup command. It is one line of a build file, of
+// which engines take 64 KiB at most, and may be escaped there byte by byte.
+const maxSetupBytes = 8 << 10
 
 // Validate returns an ErrInvalid that names the field to change. It makes no engine call.
 func (r *Runtime) Validate() error {
@@ -148,16 +157,30 @@ func (r *Runtime) validateBuild() error {
 		return invalidf("runtime: PackageManager %q: use pip, npm, apt or cargo", manager)
 	}
 	for _, p := range r.Packages {
-		if len(p) > 256 || !grammar.MatchString(p) {
+		if len(p) > 256 || !grammar.MatchString(p) || isArchive(manager, p) {
 			return invalidf("runtime: Packages: %q is not a package for %s: use a name with an optional version, no option, URL or path", p, manager)
 		}
 	}
 	for i, c := range r.SetupCommands {
-		if strings.TrimSpace(c) == "" || len(c) > maxSetupBytes || strings.ContainsAny(c, "\x00\n\r") {
-			return invalidf("runtime: SetupCommands[%d]: use one line of shell, at most %d bytes", i, maxSetupBytes)
+		if strings.TrimSpace(c) == "" || len(c) > maxSetupBytes || strings.ContainsAny(c, "\x00\n\r") || !utf8.ValidString(c) {
+			return invalidf("runtime: SetupCommands[%d]: use one line of shell in UTF-8, at most %d bytes", i, maxSetupBytes)
 		}
 	}
-	return nil
+	return r.Source.validate()
+}
+
+// isArchive reports whether the manager would take a specifier for the name of a local file.
+func isArchive(manager PackageManager, p string) bool {
+	if manager != Pip && manager != Npm {
+		return false
+	}
+	p, _, _ = strings.Cut(strings.ToLower(p), "[")
+	for _, suffix := range []string{".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz", ".gz", ".bz2", ".xz", ".lz", ".lzma"} {
+		if strings.HasSuffix(p, suffix) {
+			return true
+		}
+	}
+	return false
 }
 
 // String describes the runtime without the values of its environment.
