@@ -70,9 +70,13 @@ func (s *server) greet(conn *protocol.Conn) error {
 // accept serves one call.
 func (s *server) accept(call *protocol.Call, op protocol.Op, request []byte) {
 	select {
-	case <-s.ready:
-	case <-call.Canceled():
-		return
+	case <-s.ready: // a call that was cancelled already gets its end too
+	default:
+		select {
+		case <-s.ready:
+		case <-call.Canceled():
+			return
+		}
 	}
 	answer, err := s.serve(call, op, request)
 	if err == nil && answer == nil {
