@@ -49,7 +49,6 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "caisson",
 		Short:         "Run untrusted code in sandboxes",
-		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
