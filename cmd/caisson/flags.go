@@ -25,7 +25,7 @@ type runOptions struct {
 	env, uploads, downloads  []string
 	network, profile, memory string
 	cpus                     float64
-	allow                    []string
+	allow, labels            []string
 	keep, json               bool
 }
 
@@ -43,6 +43,7 @@ func (o *runOptions) register(f *pflag.FlagSet) {
 	f.StringVar(&o.memory, "memory", "", "memory limit, such as 256m or 1g (default 512m)")
 	f.Float64Var(&o.cpus, "cpus", 0, "processor limit (default 1)")
 	f.StringArrayVar(&o.allow, "allow", nil, "do without a `PROTECTION` that the engine cannot give: limits.memory, limits.cpu, limits.pids or seccomp")
+	f.StringArrayVar(&o.labels, "label", nil, "put the label `KEY=VALUE`, below "+core.LabelPrefix+", on what is made on the engine")
 	f.BoolVar(&o.keep, "keep", false, "do not remove the sandbox")
 	f.BoolVar(&o.json, "json", false, "print the result with the captured output as JSON")
 }
@@ -105,6 +106,16 @@ func (o *runOptions) spec() (*core.Spec, error) {
 		s.Limits.Memory = bytes
 	}
 	s.Limits.CPUs = o.cpus
+	for _, entry := range o.labels {
+		key, value, ok := strings.Cut(entry, "=")
+		if !ok {
+			return nil, fmt.Errorf("--label %q: use KEY=VALUE", entry)
+		}
+		if s.Labels == nil {
+			s.Labels = make(map[string]string)
+		}
+		s.Labels[key] = value
+	}
 	return s, nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -12,7 +13,13 @@ import (
 	"github.com/caisson-dev/caisson/internal/enginetest"
 )
 
+// beMain makes the test binary be caisson itself.
+const beMain = "CAISSON_TEST_BE_MAIN"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(beMain) != "" {
+		main()
+	}
 	testscript.Main(m, map[string]func(){"caisson": main})
 }
 
@@ -33,6 +40,7 @@ func TestRun(t *testing.T) {
 }
 
 func scripts(t *testing.T, dir string, env map[string]string) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", dir),
 		RequireExplicitExec: true,

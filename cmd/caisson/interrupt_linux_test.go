@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/internal/enginetest"
+)
+
+func TestInterrupt(t *testing.T) {
+	tests := []struct {
+		name   string
+		script string
+		act    func(t *testing.T, p *process)
+		status int
+	}{
+		{"interrupt", "echo ready; sleep 300", func(t *testing.T, p *process) { p.signal(t, syscall.SIGINT) }, 130},
+		{"terminate-one-that-ignores-it", "trap '' INT TERM HUP; echo ready; sleep 300", func(t *testing.T, p *process) { p.signal(t, syscall.SIGTERM) }, 143},
+		{"interrupt-twice", "echo ready; sleep 300", func(t *testing.T, p *process) {
+			p.signal(t, syscall.SIGINT)
+			p.signal(t, syscall.SIGINT)
+		}, 130},
+		{"reader-goes-away", "echo ready; exec yes", func(t *testing.T, p *process) { require.NoError(t, p.stdout.Close()) }, 141},
+	}
+	for _, scheme := range []string{"docker", "podman"} {
+		for i, tt := range tests {
+			t.Run(scheme+"/"+tt.name, func(t *testing.T) {
+				label := fmt.Sprintf("interrupt=%d.%d", os.Getpid(), i)
+				objects := func() []string { return enginetest.Objects(t, scheme, core.LabelPrefix+".label."+label) }
+				p := start(t, enginetest.URL(t, scheme), "--label", label, "-c", tt.script)
+				p.expect(t, "ready")
+				require.NotEmpty(t, objects(), "the sandbox while it runs")
+				tt.act(t, p)
+				require.Equal(t, tt.status, p.wait(t), "stderr: %s", p.stderr.String())
+				require.Empty(t, objects(), "left on the engine")
+			})
+		}
+	}
+}
+
+// process is a caisson run that goes on.
+type process struct {
+	cmd    *exec.Cmd
+	stdout io.ReadCloser
+	stderr strings.Builder
+}
+
+// start starts caisson run on a driver.
+func start(t *testing.T, url string, args ...string) *process {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	p := &process{cmd: exec.Command(self, append([]string{"run", "--driver", url, "--image", enginetest.Image()}, args...)...)}
+	p.cmd.Env = append(os.Environ(), beMain+"=1")
+	p.cmd.Stderr = &p.stderr
+	p.cmd.WaitDelay = time.Second
+	p.stdout, err = p.cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, p.cmd.Start())
+	t.Cleanup(func() {
+		if p.cmd.ProcessState == nil { // the test failed: let it remove its sandbox
+			_ = p.cmd.Process.Signal(syscall.SIGTERM)
+			p.wait(t)
+		}
+	})
+	return p
+}
+
+// expect reads the line want from the standard output.
+func (p *process) expect(t *testing.T, want string) {
+	t.Helper()
+	line, err := bufio.NewReader(p.stdout).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, want+"\n", line)
+}
+
+func (p *process) signal(t *testing.T, sig syscall.Signal) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Signal(sig))
+}
+
+// wait returns the exit status.
+func (p *process) wait(t *testing.T) int {
+	t.Helper()
+	const bound = 20 * time.Second // the kill ladder and the removal
+	timer := time.AfterFunc(bound, func() { _ = p.cmd.Process.Kill() })
+	defer timer.Stop()
+	err := p.cmd.Wait()
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+		return failed.ExitCode()
+	}
+	require.NoError(t, err)
+	return 0
+}
