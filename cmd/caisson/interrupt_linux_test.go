@@ -22,16 +22,13 @@ func TestInterrupt(t *testing.T) {
 	tests := []struct {
 		name   string
 		script string
-		act    func(t *testing.T, p *process)
+		act    func(p *process) error
 		status int
 	}{
-		{"interrupt", "echo ready; sleep 300", func(t *testing.T, p *process) { p.signal(t, syscall.SIGINT) }, 130},
-		{"terminate-one-that-ignores-it", "trap '' INT TERM HUP; echo ready; sleep 300", func(t *testing.T, p *process) { p.signal(t, syscall.SIGTERM) }, 143},
-		{"interrupt-twice", "echo ready; sleep 300", func(t *testing.T, p *process) {
-			p.signal(t, syscall.SIGINT)
-			p.signal(t, syscall.SIGINT)
-		}, 130},
-		{"reader-goes-away", "echo ready; exec yes", func(t *testing.T, p *process) { require.NoError(t, p.stdout.Close()) }, 141},
+		{"interrupt", "echo ready; sleep 300", sends(syscall.SIGINT), 130},
+		{"terminate-one-that-ignores-it", "trap '' INT TERM HUP; echo ready; sleep 300", sends(syscall.SIGTERM), 143},
+		{"interrupt-twice", "echo ready; sleep 300", sends(syscall.SIGINT, syscall.SIGINT), 130},
+		{"reader-goes-away", "echo ready; exec yes", func(p *process) error { return p.stdout.Close() }, 141},
 	}
 	for _, scheme := range []string{"docker", "podman"} {
 		for i, tt := range tests {
@@ -41,11 +38,23 @@ func TestInterrupt(t *testing.T) {
 				p := start(t, enginetest.URL(t, scheme), "--label", label, "-c", tt.script)
 				p.expect(t, "ready")
 				require.NotEmpty(t, objects(), "the sandbox while it runs")
-				tt.act(t, p)
+				require.NoError(t, tt.act(p))
 				require.Equal(t, tt.status, p.wait(t), "stderr: %s", p.stderr.String())
 				require.Empty(t, objects(), "left on the engine")
 			})
 		}
+	}
+}
+
+// sends returns what sends these signals to a process.
+func sends(signals ...os.Signal) func(p *process) error {
+	return func(p *process) error {
+		for _, sig := range signals {
+			if err := p.cmd.Process.Signal(sig); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 
@@ -83,11 +92,6 @@ func (p *process) expect(t *testing.T, want string) {
 	line, err := bufio.NewReader(p.stdout).ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, want+"\n", line)
-}
-
-func (p *process) signal(t *testing.T, sig syscall.Signal) {
-	t.Helper()
-	require.NoError(t, p.cmd.Process.Signal(sig))
 }
 
 // wait returns the exit status.
