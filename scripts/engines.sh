@@ -5,7 +5,8 @@
 #   engines.sh [base]     Docker 20.10 and Podman 4.3 on their usual sockets
 #   engines.sh trixie     Docker 26.1 and Podman 5.4 from a Debian 13 tree
 #   engines.sh rootless   Podman 4.3 as an ordinary user
-#   engines.sh registry   a plain HTTP registry on 127.0.0.1:5000
+#   engines.sh registry   a plain HTTP registry on 127.0.0.1:5000, and one that
+#                         the Debian 13 engines reach on 172.30.98.1:5000
 #   engines.sh down       stops what this script started
 #
 # Several words may be given at once. common.sh says where the engines listen.
@@ -86,24 +87,33 @@ base() {
 }
 
 registry() {
-  install curl docker-registry
-  if ! curl -sf -m 3 -o /dev/null "http://$REGISTRY_ADDR/v2/"; then
-    cat >"$STATE/registry.yml" <<CONF
+  install curl iproute2 docker-registry
+  serve_registry registry "$REGISTRY_ADDR"
+  # The Debian 13 engines have a loopback of their own.
+  if ip link show "$TRIXIE_LINK" >/dev/null 2>&1; then serve_registry trixie-registry "$TRIXIE_REGISTRY"; fi
+}
+
+# serve_registry NAME ADDR
+serve_registry() {
+  local _
+  if ! registry_answers "$2"; then
+    cat >"$STATE/$1.yml" <<CONF
 version: 0.1
 log: {level: warn}
-storage: {filesystem: {rootdirectory: $CACHE/registry}, delete: {enabled: true}}
-http: {addr: "$REGISTRY_ADDR"}
+storage: {filesystem: {rootdirectory: $CACHE/$1}, delete: {enabled: true}}
+http: {addr: "$2"}
 CONF
-    background registry docker-registry serve "$STATE/registry.yml"
-    local _
+    background "$1" docker-registry serve "$STATE/$1.yml"
     for _ in $(seq 100); do
-      curl -sf -m 3 -o /dev/null "http://$REGISTRY_ADDR/v2/" && break
+      registry_answers "$2" && break
       sleep 0.1
     done
+    registry_answers "$2" || tail_die "$STATE/$1.log" "the registry does not answer on $2"
   fi
-  curl -sf -m 3 -o /dev/null "http://$REGISTRY_ADDR/v2/" || tail_die "$STATE/registry.log" "the registry does not answer"
-  say "registry on $REGISTRY_ADDR"
+  say "registry on $2"
 }
+
+registry_answers() { curl -sf -m 3 -o /dev/null "http://$1/v2/"; }
 
 rootless() {
   local home=/var/lib/$ROOTLESS_USER sock=$ROOTLESS_DIR/podman.sock
@@ -144,6 +154,7 @@ down() {
   stop rootless podman
   # Rootless Podman keeps a process that holds its user namespace.
   if id "$ROOTLESS_USER" >/dev/null 2>&1; then pkill -KILL -U "$ROOTLESS_USER" || true; fi
+  stop trixie-registry docker-registry
   stop registry docker-registry
   stop podman podman
   stop dockerd dockerd

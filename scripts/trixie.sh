@@ -12,6 +12,7 @@ TRIXIE_ROOT=${TRIXIE_ROOT:-/var/lib/caisson-trixie}
 TRIXIE_NS=${TRIXIE_NS:-caisson-trixie}
 TRIXIE_LINK=${TRIXIE_LINK:-ctrixie0}
 TRIXIE_NET=${TRIXIE_NET:-172.30.98} # .1 is this machine, .2 the engines
+TRIXIE_REGISTRY=$TRIXIE_NET.1:5000
 
 trixie_tree() {
   local root=$TRIXIE_ROOT
@@ -36,10 +37,10 @@ trixie_tree() {
   mkdir -p "$root/.old" "$root"/etc/containers/{containers,registries}.conf.d
   cp /etc/resolv.conf "$root/etc/resolv.conf"
   containers_conf >"$root/etc/containers/containers.conf.d/50-caisson.conf"
-  insecure_registry "$TRIXIE_NET.1:5000" >"$root/etc/containers/registries.conf.d/50-caisson.conf"
+  insecure_registry "$TRIXIE_REGISTRY" >"$root/etc/containers/registries.conf.d/50-caisson.conf"
   cat >"$root/usr/local/sbin/engines" <<CONF
 #!/bin/sh
-dockerd --bip $TRIXIE_NET.129/25 --insecure-registry $TRIXIE_NET.1:5000 -H unix:///run/engines/docker.sock >/run/engines/dockerd.log 2>&1 &
+dockerd --bip $TRIXIE_NET.129/25 --insecure-registry $TRIXIE_REGISTRY -H unix:///run/engines/docker.sock >/run/engines/dockerd.log 2>&1 &
 docker=\$!
 podman system service --time=0 unix:///run/engines/podman.sock >/run/engines/podman.log 2>&1 &
 podman=\$!
