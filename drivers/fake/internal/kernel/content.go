@@ -1,0 +1,83 @@
+package kernel
+
+// content is the bytes of a regular file, in chunks so that holes cost
+// nothing and a file that grows is not copied.
+type content struct {
+	size   int64
+	chunks map[int64][]byte // by number; what a chunk lacks at its end is zero
+	used   int64            // bytes held, as charged to the volume
+}
+
+const chunkSize = 64 << 10
+
+func newContent(data []byte) content {
+	var c content
+	_, _ = c.writeAt(data, 0, &Volume{limit: int64(len(data))})
+	return c
+}
+
+// readAt copies what is there at off to b.
+func (c *content) readAt(b []byte, off int64) int {
+	n := 0
+	for n < len(b) && off < c.size {
+		in := off % chunkSize
+		part := b[n:min(int64(len(b)), int64(n)+min(chunkSize-in, c.size-off))]
+		clear(part)
+		if chunk := c.chunks[off/chunkSize]; in < int64(len(chunk)) {
+			copy(part, chunk[in:])
+		}
+		n += len(part)
+		off += int64(len(part))
+	}
+	return n
+}
+
+// writeAt writes as much of b as the volume has room for.
+func (c *content) writeAt(b []byte, off int64, room *Volume) (int, error) {
+	n := 0
+	for n < len(b) {
+		number, in := off/chunkSize, off%chunkSize
+		part := b[n:min(int64(len(b)), int64(n)+chunkSize-in)]
+		chunk := c.chunks[number]
+		end := in + int64(len(part))
+		if more := end - int64(len(chunk)); more > 0 {
+			if !room.take(more) {
+				return n, ENOSPC
+			}
+			c.used += more
+			chunk = append(chunk, make([]byte, more)...)
+		}
+		copy(chunk[in:end], part)
+		if c.chunks == nil {
+			c.chunks = make(map[int64][]byte)
+		}
+		c.chunks[number] = chunk
+		n += len(part)
+		off += int64(len(part))
+		c.size = max(c.size, off)
+	}
+	return n, nil
+}
+
+// truncate sets the size and gives back what lay beyond it.
+func (c *content) truncate(size int64, room *Volume) {
+	for number, chunk := range c.chunks {
+		keep := min(max(size-number*chunkSize, 0), int64(len(chunk)))
+		gone := int64(len(chunk)) - keep
+		room.take(-gone)
+		c.used -= gone
+		if keep == 0 {
+			delete(c.chunks, number)
+		} else {
+			c.chunks[number] = chunk[:keep:keep]
+		}
+	}
+	c.size = size
+}
+
+// bytes returns a copy of all of it.
+func (c *content) bytes() []byte {
+	b := make([]byte, c.size)
+	c.readAt(b, 0)
+	return b
+}

@@ -1,0 +1,389 @@
+package kernel
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Process is one process. Its methods are system calls: only its own goroutine
+// may make them, unless they say otherwise, and a call of a process that was
+// killed does not return.
+type Process struct {
+	PID   int
+	User  User
+	Args  []string
+	Env   []string
+	Dir   string // absolute
+	Umask fs.FileMode
+
+	kernel  *Kernel
+	job     *Job
+	files   map[int]*descriptor
+	charged int64
+	reaper  bool // the children of dead descendants become its own, and are reaped at once
+	code    int  // the exit status so far
+
+	killed chan struct{} // closed when it has to end
+	over   chan struct{} // closed when it has ended
+	paused atomic.Bool   // what stopped says, for a quick look
+
+	// Guarded by the kernel's lock.
+	parent         *Process
+	children       map[int]*Process
+	group, session int
+	title          []string
+	started        time.Time
+	stopped        bool
+	resumed        event
+	dying, ended   bool
+	status         Status // once ended
+	actions        [maxSignal + 1]Action
+	caught         []Signal // and not taken yet
+	held           []Signal // that came while it was stopped
+	news           event    // a child ended or a signal was caught
+}
+
+// Status is how a process ended.
+type Status struct {
+	Code   int
+	Signal Signal // 0 if it exited by itself
+}
+
+// Shell returns the status as a shell reports it.
+func (s Status) Shell() int {
+	if s.Signal != 0 {
+		return 128 + int(s.Signal)
+	}
+	return s.Code
+}
+
+// live runs the program and clears up behind it.
+func (p *Process) live(main Program) {
+	defer p.bury()
+	defer func() {
+		if r := recover(); r != nil {
+			// A program that fails like this must not take the caller's process with it.
+			if d := p.files[2]; d != nil {
+				_, _ = d.write(p.killed, fmt.Appendf(nil, "%s: internal error: %v\n", p.Args[0], r))
+			}
+			p.kernel.mu.Lock()
+			p.terminate(SIGABRT)
+			p.kernel.mu.Unlock()
+		}
+	}()
+	p.code = main(p)
+}
+
+// Exit ends the process. It does not return.
+func (p *Process) Exit(code int) {
+	p.code = code & 0xff
+	runtime.Goexit()
+}
+
+// bury gives back what a process held and tells its parent.
+func (p *Process) bury() {
+	k := p.kernel
+	p.closeAll()
+	k.FS.Take(k.RAM, -p.charged)
+	var gone []*Process
+	k.mu.Lock()
+	if !p.dying {
+		p.status.Code = p.code & 0xff
+	}
+	p.dying, p.ended = true, true
+	heir := p.heir()
+	for _, child := range p.children {
+		if p == k.init {
+			break // everything ends with it
+		}
+		delete(p.children, child.PID)
+		child.parent = heir
+		heir.children[child.PID] = child
+		if child.ended {
+			gone = append(gone, child)
+			k.reap(child)
+		}
+	}
+	if p.parent == nil || p.parent.reaper || p.parent.ended {
+		gone = append(gone, p)
+		k.reap(p)
+	} else {
+		p.parent.signal(SIGCHLD)
+		p.parent.news.fire()
+	}
+	for j := p.job; j != nil; j = j.outer {
+		j.count--
+		j.changed.fire()
+	}
+	k.mu.Unlock()
+	for _, dead := range gone {
+		k.uninstallProcess(dead)
+	}
+	close(p.over)
+}
+
+// heir returns the process that adopts the children of p: the nearest ancestor that reaps, else init.
+func (p *Process) heir() *Process {
+	for a := p.parent; a != nil; a = a.parent {
+		if a.reaper && !a.ended {
+			return a
+		}
+	}
+	return p.kernel.init
+}
+
+// check ends the goroutine if the process was killed, and waits while it is stopped.
+func (p *Process) check() {
+	for {
+		select {
+		case <-p.killed:
+			runtime.Goexit()
+		default:
+		}
+		if !p.paused.Load() {
+			return
+		}
+		p.kernel.mu.Lock()
+		if !p.stopped {
+			p.kernel.mu.Unlock()
+			continue
+		}
+		resumed := p.resumed.next()
+		p.kernel.mu.Unlock()
+		select {
+		case <-resumed:
+		case <-p.killed:
+		}
+	}
+}
+
+// Check is a call that does nothing, for programs that compute for long.
+func (p *Process) Check() { p.check() }
+
+// Fork starts a child that has copies of all that p has and runs main. It returns EAGAIN when there are too many.
+func (p *Process) Fork(main Program) (*Process, error) {
+	p.check()
+	child := &Process{
+		User: p.User, Args: p.Args, Env: p.Env, Dir: p.Dir, Umask: p.Umask, job: p.job,
+		files: make(map[int]*descriptor, len(p.files)), parent: p,
+	}
+	for fd, d := range p.files {
+		if fd < private {
+			child.files[fd] = d.hold()
+		}
+	}
+	p.kernel.mu.Lock()
+	child.group, child.session = p.group, p.session
+	child.actions = p.actions
+	for sig, a := range child.actions {
+		if a == Catch {
+			child.actions[sig] = Default
+		}
+	}
+	p.kernel.mu.Unlock()
+	err := p.kernel.start(child, main)
+	if err != nil {
+		p.check()
+		return nil, err
+	}
+	return child, nil
+}
+
+// Wait waits for the child with that pid, or any for -1, and takes it out of
+// the books. It returns ECHILD if there is none. If interruptible is set, a
+// signal that is caught ends it with EINTR.
+func (p *Process) Wait(pid int, interruptible bool) (int, Status, error) {
+	for {
+		p.check()
+		p.kernel.mu.Lock()
+		dead, any := p.deadChild(pid)
+		if dead != nil {
+			p.kernel.reap(dead)
+		}
+		interrupted := interruptible && len(p.caught) > 0
+		news := p.news.next()
+		p.kernel.mu.Unlock()
+		switch {
+		case dead != nil:
+			p.kernel.uninstallProcess(dead)
+			return dead.PID, dead.status, nil
+		case !any:
+			return 0, Status{}, ECHILD
+		case interrupted:
+			return 0, Status{}, EINTR
+		}
+		select {
+		case <-news:
+		case <-p.killed:
+		}
+	}
+}
+
+// TryWait is Wait for a child that has ended already; it returns EAGAIN if it has not.
+func (p *Process) TryWait(pid int) (Status, error) {
+	p.check()
+	p.kernel.mu.Lock()
+	dead, any := p.deadChild(pid)
+	if dead != nil {
+		p.kernel.reap(dead)
+	}
+	p.kernel.mu.Unlock()
+	switch {
+	case dead != nil:
+		p.kernel.uninstallProcess(dead)
+		return dead.status, nil
+	case any:
+		return Status{}, EAGAIN
+	default:
+		return Status{}, ECHILD
+	}
+}
+
+// deadChild returns a child that has ended, and whether there are children to wait for at all.
+func (p *Process) deadChild(pid int) (dead *Process, any bool) {
+	for _, child := range p.children {
+		if pid != -1 && child.PID != pid {
+			continue
+		}
+		any = true
+		if child.ended && (dead == nil || child.PID < dead.PID) {
+			dead = child
+		}
+	}
+	return dead, any
+}
+
+// SetTitle sets the arguments that ps shows.
+func (p *Process) SetTitle(args []string) {
+	p.kernel.mu.Lock()
+	defer p.kernel.mu.Unlock()
+	p.title = args
+}
+
+// Sleep waits for d; a negative one waits for ever.
+func (p *Process) Sleep(d time.Duration) {
+	p.check()
+	if d < 0 {
+		<-p.killed
+		p.check()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-p.killed:
+	}
+	p.check()
+}
+
+// Setsid makes the process the leader of a session and group of its own.
+func (p *Process) Setsid() error {
+	p.kernel.mu.Lock()
+	defer p.kernel.mu.Unlock()
+	if p.group == p.PID {
+		return EPERM
+	}
+	p.group, p.session = p.PID, p.PID
+	return nil
+}
+
+// Charge takes n bytes of memory until the process ends, or gives -n back. When there are none left the process is killed.
+func (p *Process) Charge(n int64) {
+	p.check()
+	n = max(n, -p.charged)
+	if p.kernel.FS.Take(p.kernel.RAM, n) {
+		p.charged += n
+		return
+	}
+	p.OutOfMemory()
+}
+
+// OutOfMemory kills the process as the kernel does for want of memory.
+func (p *Process) OutOfMemory() {
+	p.kernel.mu.Lock()
+	p.kernel.ooms++
+	p.terminate(SIGKILL)
+	p.kernel.mu.Unlock()
+	p.check()
+}
+
+// Limits are what ulimit tells.
+type Limits struct {
+	OpenFiles int
+	FileSize  int64 // bytes
+}
+
+// Limits returns the limits of every process.
+func (p *Process) Limits() Limits {
+	p.kernel.FS.mu.Lock()
+	defer p.kernel.FS.mu.Unlock()
+	return Limits{OpenFiles: p.kernel.OpenFiles, FileSize: p.kernel.FS.fileSize}
+}
+
+// Parent returns the pid of the parent.
+func (p *Process) Parent() int {
+	p.kernel.mu.Lock()
+	defer p.kernel.mu.Unlock()
+	if p.parent == nil {
+		return 0
+	}
+	return p.parent.PID
+}
+
+// Kernel returns the kernel, whose methods may be called from any goroutine.
+func (p *Process) Kernel() *Kernel { return p.kernel }
+
+// Done is closed when the process has ended. It may be called from any goroutine.
+func (p *Process) Done() <-chan struct{} { return p.over }
+
+// Killed is closed when the process has to end. It may be called from any goroutine.
+func (p *Process) Killed() <-chan struct{} { return p.killed }
+
+// Getenv returns a variable of the environment.
+func (p *Process) Getenv(key string) (string, bool) {
+	for i := len(p.Env) - 1; i >= 0; i-- {
+		if k, v, ok := strings.Cut(p.Env[i], "="); ok && k == key {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// Info is what ps knows of a process.
+type Info struct {
+	PID, Parent, Group, Session int
+	User                        User
+	Args                        []string
+	State                       byte // R, S, T or Z
+	Started                     time.Time
+}
+
+// Processes describes every process, by pid.
+func (k *Kernel) Processes() []Info {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	list := make([]Info, 0, len(k.procs))
+	for _, pid := range sortedKeys(maps.Keys(k.procs)) {
+		list = append(list, k.procs[pid].info())
+	}
+	return list
+}
+
+func (p *Process) info() Info {
+	i := Info{PID: p.PID, Group: p.group, Session: p.session, User: p.User, Args: p.title, State: 'S', Started: p.started}
+	if p.parent != nil {
+		i.Parent = p.parent.PID
+	}
+	switch {
+	case p.ended:
+		i.State = 'Z'
+	case p.stopped:
+		i.State = 'T'
+	}
+	return i
+}

@@ -1,0 +1,167 @@
+package fake
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/drivers/fake/internal/kernel"
+)
+
+// missing begins the images that never exist.
+const missing = "missing/"
+
+// failing is a package that cannot be installed.
+const failing = "caisson-fails"
+
+// Prepare "pulls" or "builds" an image; see core.Driver. A package is installed
+// by being written down, and setup commands run in the shell.
+func (d *Driver) Prepare(ctx context.Context, rt *core.Runtime, opts *core.PrepareOptions) (*core.Prepared, error) {
+	if err := d.reach(ctx, "prepare"); err != nil {
+		return nil, err
+	}
+	if opts == nil {
+		opts = new(core.PrepareOptions)
+	}
+	tell := opts.Progress
+	if tell == nil {
+		tell = func(core.Progress) {}
+	}
+	rt = rt.WithDefaults()
+	if rt.Image != "" {
+		p, err := d.pull(rt.Image, tell)
+		if err == nil {
+			tell(core.Progress{Kind: core.ProgressDone, Text: p.Image})
+		}
+		return p, err
+	}
+	return d.build(ctx, rt, rt.NoCache || opts.NoCache, tell)
+}
+
+// imageSize is what an image weighs, in bytes.
+const imageSize = 1 << 20
+
+func (d *Driver) pull(ref string, tell func(core.Progress)) (*core.Prepared, error) {
+	d.mu.Lock()
+	p, there := d.images[ref]
+	d.mu.Unlock()
+	if there {
+		return &p, nil
+	}
+	if strings.HasPrefix(ref, missing) || strings.Contains(ref, "/"+missing) || slices.Contains(d.options.Missing, ref) {
+		return nil, d.errorf(core.ErrNotFound, "prepare", "image %q does not exist", ref)
+	}
+	for n := int64(0); n <= imageSize; n += imageSize / 4 {
+		tell(core.Progress{Kind: core.ProgressPull, Text: ref, Current: n, Total: imageSize})
+	}
+	return d.keep(ref, core.Prepared{Image: ref, ID: digest(ref)}), nil
+}
+
+// keep writes down that an image is there.
+func (d *Driver) keep(key string, p core.Prepared) *core.Prepared {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.images[key] = p
+	return &p
+}
+
+func digest(parts ...string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", parts))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func (d *Driver) build(ctx context.Context, rt *core.Runtime, fresh bool, tell func(core.Progress)) (*core.Prepared, error) {
+	id := digest(append(append([]string{rt.BaseImage, string(rt.PackageManager), rt.WorkDir, rt.User, "/"}, rt.SetupCommands...), append([]string{"/"}, rt.Packages...)...)...)
+	ref := "caisson-fake:" + id[len("sha256:"):][:12]
+	d.mu.Lock()
+	p, there := d.images[ref]
+	d.mu.Unlock()
+	if there && !fresh {
+		tell(core.Progress{Kind: core.ProgressDone, Text: p.Image})
+		return &p, nil
+	}
+	if _, err := d.pull(rt.BaseImage, tell); err != nil {
+		return nil, err
+	}
+	total := int64(1 + len(rt.SetupCommands) + len(rt.Packages))
+	step := int64(0)
+	next := func(text string) {
+		step++
+		tell(core.Progress{Kind: core.ProgressStep, Text: text, Current: step, Total: total})
+	}
+	next("FROM " + rt.BaseImage)
+	trial := newSandbox(d, (&core.Spec{Runtime: rt}).WithDefaults(), &core.Prepared{})
+	defer trial.discard()
+	for _, command := range rt.SetupCommands {
+		next("RUN " + command)
+		if err := trial.runSetup(ctx, command, tell); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range rt.Packages {
+		next(fmt.Sprintf("%s install %s", rt.PackageManager, name))
+		if name == failing || strings.HasPrefix(name, failing+"=") || strings.HasPrefix(name, failing+"@") {
+			return nil, d.errorf(core.ErrBuild, "prepare", "%s: no package %q", rt.PackageManager, name)
+		}
+		tell(core.Progress{Kind: core.ProgressLog, Text: "installed " + name})
+	}
+	tell(core.Progress{Kind: core.ProgressDone, Text: ref})
+	d.keep(ref, core.Prepared{Image: ref, ID: id})
+	return &core.Prepared{Image: ref, ID: id, Built: true}, nil
+}
+
+// setup runs the setup commands of the image once more, in a sandbox that starts from it.
+func (s *sandbox) setup(ctx context.Context) error {
+	for _, command := range s.spec.Runtime.SetupCommands {
+		if err := s.runSetup(ctx, command, func(core.Progress) {}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runSetup runs a command as root.
+func (s *sandbox) runSetup(ctx context.Context, command string, tell func(core.Progress)) error {
+	image, err := s.kernel.Load(kernel.Root, "/bin/sh", []string{"sh", "-c", command})
+	if err != nil {
+		return s.driver.errorf(core.ErrBuild, "prepare", "%w", err)
+	}
+	var log buildLog
+	job, err := s.kernel.Start(&kernel.Command{
+		Image: image, Env: []string{"PATH=" + kernel.DefaultPath, "HOME=/root"}, Dir: "/", User: kernel.Root, Stdout: &log, Stderr: &log,
+	})
+	if err != nil {
+		return s.driver.errorf(core.ErrBuild, "prepare", "%w", err)
+	}
+	stop := context.AfterFunc(ctx, func() { job.Kill(killPatience) })
+	status, _ := job.Wait()
+	stop()
+	if ctx.Err() != nil {
+		return &core.Error{Code: core.ErrCanceled, Op: "prepare", Driver: scheme, Err: context.Cause(ctx)}
+	}
+	for line := range strings.Lines(log.String()) {
+		tell(core.Progress{Kind: core.ProgressLog, Text: strings.TrimSuffix(line, "\n")})
+	}
+	if status.Shell() != 0 {
+		return s.driver.errorf(core.ErrBuild, "prepare", "setup command %q: exit %d", command, status.Shell())
+	}
+	return nil
+}
+
+// buildLog takes both outputs of a setup command.
+type buildLog struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (l *buildLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Buffer.Write(b)
+}

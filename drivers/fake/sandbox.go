@@ -1,0 +1,227 @@
+package fake
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"io/fs"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/drivers/fake/internal/kernel"
+	"github.com/caisson-dev/caisson/guest"
+	"github.com/caisson-dev/caisson/guest/protocol"
+	"github.com/caisson-dev/caisson/guest/runner"
+)
+
+// sandbox is a kernel of its own.
+type sandbox struct {
+	driver *Driver
+	id     string
+	image  *core.Prepared
+	spec   *core.Spec
+	user   kernel.User
+	config protocol.Config
+
+	fs              *kernel.FS
+	root, tmp, work *kernel.Volume
+	ram             *kernel.Volume
+	kernel          *kernel.Kernel
+	removed, isLost atomic.Bool
+
+	mu      sync.Mutex
+	streams map[net.Conn]bool // to runners
+}
+
+func newSandbox(d *Driver, spec *core.Spec, image *core.Prepared) *sandbox {
+	s := &sandbox{
+		driver: d, id: strings.ToLower(rand.Text()), image: image, spec: spec,
+		user: workload(spec), streams: make(map[net.Conn]bool),
+	}
+	s.config = protocol.Config{
+		WorkDir: spec.Runtime.WorkDir, Env: environment(spec), OpenFiles: spec.Limits.OpenFiles, FileSize: spec.Limits.FileSize,
+	}
+	s.install()
+	s.kernel = kernel.New(kernel.Options{
+		FS: s.fs, RAM: s.ram, MaxProcesses: int(spec.Limits.PIDs), OpenFiles: int(spec.Limits.OpenFiles), Loader: load, Hostname: s.hostname(),
+	})
+	return s
+}
+
+func (s *sandbox) hostname() string { return s.id[:12] }
+
+// workload returns the user of every command. The profile relaxed runs as root.
+func workload(spec *core.Spec) kernel.User {
+	if spec.Profile == core.Relaxed {
+		return kernel.Root
+	}
+	uid, gid, _ := strings.Cut(spec.Runtime.User, ":")
+	var u kernel.User
+	u.UID, _ = strconv.Atoi(uid) // they were validated
+	u.GID, _ = strconv.Atoi(gid)
+	return u
+}
+
+// environment returns what every command sees.
+func environment(spec *core.Spec) []string {
+	env := []string{"PATH=" + kernel.DefaultPath, "HOME=" + spec.Runtime.WorkDir + "/.home", "TMPDIR=/tmp", "LANG=C.UTF-8"}
+	for k, v := range spec.Runtime.Env {
+		env = append(env, k+"="+v)
+	}
+	return env
+}
+
+// start runs what the image was built with, and then the runner.
+func (s *sandbox) start(ctx context.Context) (core.Backend, error) {
+	if err := s.setup(ctx); err != nil {
+		return nil, err
+	}
+	s.seal()
+	if s.driver.has(DiskFull) {
+		s.fill(true)
+	}
+	return guest.NewBackend(ctx, &guest.Options{
+		Driver: scheme, ID: s.id, Config: s.config,
+		Open: s.open, Restart: s.restart, Remove: s.remove, Alive: s.alive,
+		Info: core.SandboxInfo{
+			Image: s.image.Image, Profile: s.spec.Profile, Network: s.spec.Network, Created: time.Now(),
+			Limits: core.Limits{Tmp: s.spec.Limits.Tmp, OpenFiles: s.spec.Limits.OpenFiles, FileSize: s.spec.Limits.FileSize},
+		},
+	})
+}
+
+// open starts a runner, as a process that the sandbox's other processes can see and kill.
+func (s *sandbox) open(ctx context.Context) (io.ReadWriteCloser, error) {
+	if err := s.driver.reach(ctx, "open"); err != nil {
+		return nil, err
+	}
+	if err := s.alive(ctx); err != nil {
+		return nil, err
+	}
+	host, inside := net.Pipe()
+	s.kernel.KillUser(s.user) // what a runner before this one may have left
+	_, err := s.kernel.Serve(s.user, []string{"caisson-guest", "runner", "-alone"}, func(p *kernel.Process) int {
+		return s.serve(p, inside)
+	})
+	if err != nil {
+		return nil, s.driver.errorf(core.ErrResource, "open", "no room for a runner: %w", err)
+	}
+	s.mu.Lock()
+	s.streams[host] = true
+	s.mu.Unlock()
+	return slow{hostEnd{host, s}, s.driver}, nil
+}
+
+// serve is the program of a runner. It returns when the stream ends, which it does when the runner is killed.
+func (s *sandbox) serve(p *kernel.Process, stream io.ReadWriteCloser) int {
+	stop := make(chan struct{})
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		select {
+		case <-p.Killed():
+			_ = stream.Close()
+		case <-stop:
+		}
+	}()
+	err := runner.Serve(stream, newSystem(s, p))
+	close(stop)
+	<-watched
+	if err != nil {
+		return 1
+	}
+	return 0
+}
+
+// hostEnd is the host's end of the stream to a runner.
+type hostEnd struct {
+	net.Conn
+	sandbox *sandbox
+}
+
+func (e hostEnd) Close() error {
+	e.sandbox.mu.Lock()
+	delete(e.sandbox.streams, e.Conn)
+	e.sandbox.mu.Unlock()
+	return e.Conn.Close()
+}
+
+// cut ends the streams to the runners.
+func (s *sandbox) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.streams {
+		_ = c.Close()
+	}
+}
+
+// lose makes the sandbox disappear as by an accident.
+func (s *sandbox) lose() {
+	s.isLost.Store(true)
+	s.discard()
+}
+
+// discard ends the sandbox whatever happens.
+func (s *sandbox) discard() {
+	ctx, cancel := context.WithTimeout(context.Background(), discardTimeout)
+	defer cancel()
+	_ = s.kernel.Shutdown(ctx) // it is forgotten in any case
+	s.forget()
+}
+
+func (s *sandbox) forget() {
+	s.removed.Store(true)
+	s.driver.mu.Lock()
+	delete(s.driver.sandboxes, s.id)
+	s.driver.mu.Unlock()
+}
+
+// remove is guest.Options.Remove.
+func (s *sandbox) remove(ctx context.Context) error {
+	if s.removed.Load() {
+		return nil
+	}
+	if err := s.driver.reach(ctx, "stop"); err != nil {
+		return err
+	}
+	if s.driver.has(RemoveFails) {
+		return s.driver.errorf(core.ErrUnavailable, "stop", "fault %s", RemoveFails)
+	}
+	if err := s.kernel.Shutdown(ctx); err != nil {
+		return s.driver.errorf(core.ErrTimeout, "stop", "processes do not end: %w", err)
+	}
+	s.forget()
+	return nil
+}
+
+// restart is guest.Options.Restart.
+func (s *sandbox) restart(ctx context.Context) error {
+	if err := s.driver.reach(ctx, "restart"); err != nil {
+		return err
+	}
+	if s.driver.has(RestartFails) {
+		return s.driver.errorf(core.ErrUnavailable, "restart", "fault %s", RestartFails)
+	}
+	if err := s.kernel.Shutdown(ctx); err != nil {
+		return s.driver.errorf(core.ErrTimeout, "restart", "processes do not end: %w", err)
+	}
+	s.fs.Install("/tmp", kernel.Node{Mode: fs.ModeDir | fs.ModeSticky | 0o777, Volume: s.newTmp()})
+	s.kernel.Boot()
+	return nil
+}
+
+// alive is guest.Options.Alive.
+func (s *sandbox) alive(context.Context) error {
+	switch {
+	case s.isLost.Load() || s.removed.Load():
+		return lost()
+	case s.driver.has(EngineGone):
+		return s.driver.errorf(core.ErrUnavailable, "", "fault %s", EngineGone)
+	}
+	return nil
+}
