@@ -1,0 +1,163 @@
+package runtimes
+
+import (
+	"bytes"
+	"encoding/json"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/caisson-dev/caisson/core"
+)
+
+// sourceDir holds what a build needs to reach its packages, while it runs.
+const sourceDir = "/.caisson-build"
+
+// buildFile is a build file in the making. Nothing in it is interpreted: what
+// comes from a runtime stands in the exec form of RUN, as JSON, or was
+// validated to hold no character that means anything.
+type buildFile struct {
+	text  strings.Builder
+	steps []string
+	err   error
+}
+
+// newBuildFile writes the build of rt. With files it has two stages, the first
+// of which holds the files; the second takes over the result without its
+// history, as no engine's oldest builder can give a file to a step and keep it
+// out of the image's layers.
+func newBuildFile(rt *core.Runtime, base BaseImage, id string, files []file) *buildFile {
+	f := new(buildFile)
+	from := "FROM " + baseName(rt, base)
+	if len(files) > 0 {
+		from += " AS build"
+	}
+	f.add("start from "+rt.BaseImage, from)
+	if id != "" {
+		f.add("mark the build", "LABEL "+LabelBuild+"="+quoted(id))
+	}
+	f.add("be root", "USER 0:0")
+	if len(files) > 0 {
+		f.openSource(rt, files)
+	}
+	for _, c := range rt.SetupCommands {
+		f.run("set up: "+c, "/bin/sh", "-c", c)
+	}
+	if len(rt.Packages) > 0 {
+		m := managers[rt.PackageManager]
+		f.run("install "+strings.Join(rt.Packages, " "), m.command(rt.Packages)...)
+	}
+	if len(files) > 0 {
+		f.closeSource(files, base.Env)
+	}
+	f.add("make the work directory", "WORKDIR "+rt.WorkDir)
+	f.add("be the workload user", "USER "+rt.User)
+	return f
+}
+
+// openSource brings the files in and points every tool at them.
+func (f *buildFile) openSource(rt *core.Runtime, files []file) {
+	f.add("bring in the package source", "COPY source/ /")
+	if len(rt.Source.CA) > 0 {
+		f.run("trust the given authorities", "/bin/sh", "-ec", trustScript)
+	}
+	if hasFile(files, aptIndex) {
+		f.run("use the package index", "/bin/sh", "-ec", aptSourcesScript)
+	}
+	for _, kv := range sourceEnv(rt, files) {
+		f.env("configure", kv)
+	}
+}
+
+// closeSource removes the files and takes what is left into an image of its own.
+func (f *buildFile) closeSource(files []file, env []string) {
+	var roots []string
+	for _, file := range files {
+		root := "/" + strings.Split(strings.TrimPrefix(file.name, "source/"), "/")[0]
+		if !slices.Contains(roots, root) {
+			roots = append(roots, root)
+		}
+	}
+	f.run("remove the package source", append([]string{"rm", "-rf", "--"}, roots...)...)
+	f.add("begin the image", "FROM scratch")
+	f.add("take over the result", "COPY --from=build / /")
+	for _, kv := range env {
+		f.env("take over the environment", kv)
+	}
+}
+
+// add appends an instruction.
+func (f *buildFile) add(step, instruction string) {
+	f.steps = append(f.steps, step)
+	f.text.WriteString(instruction + "\n")
+}
+
+// run appends a RUN in exec form, one argument to a line if it is long.
+func (f *buildFile) run(step string, argv ...string) {
+	list := make([]string, len(argv))
+	for i, arg := range argv {
+		list[i] = jsonString(arg)
+	}
+	sep := ", "
+	if len(strings.Join(list, sep)) > 100 {
+		sep = ", \\\n     "
+	}
+	f.add(step, "RUN ["+strings.Join(list, sep)+"]")
+}
+
+func (f *buildFile) env(step, kv string) {
+	k, v, _ := strings.Cut(kv, "=")
+	// A name that is not one cannot have been put there by ENV, and an engine would refuse it.
+	if !isName(k) {
+		return
+	}
+	if strings.ContainsAny(v, "\n\r\x00") {
+		f.err = core.Errorf(core.ErrUnsupported, "build", "the base image's environment variable %s has several lines, which a build file cannot hold", k)
+		return
+	}
+	f.add(step, "ENV "+k+"="+quoted(v))
+}
+
+// jsonString spells s for the exec form. Two '<' in a row would begin a
+// here-document for some parsers, before they look at the JSON.
+func jsonString(s string) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(s) // a string in UTF-8 can be encoded
+	return strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), "<<", `<\u003c`)
+}
+
+// quoted spells a value for ENV and LABEL so that nothing in it is expanded.
+func quoted(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`).Replace(s) + `"`
+}
+
+func isName(s string) bool {
+	for i, r := range s {
+		switch {
+		case r == '_', r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', i > 0 && r >= '0' && r <= '9':
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+// baseName names the base image by its id, so that the build uses just the one that was looked at.
+func baseName(rt *core.Runtime, base BaseImage) string {
+	if base.ID == "" {
+		return rt.BaseImage
+	}
+	if _, id, found := strings.Cut(base.ID, ":"); found {
+		return id
+	}
+	return base.ID
+}
+
+// file is a file of the build context.
+type file struct{ name, text string }
+
+func hasFile(files []file, name string) bool {
+	return slices.ContainsFunc(files, func(f file) bool { return f.name == path.Join("source", name) })
+}
