@@ -53,7 +53,8 @@ func locate(controller, paths, mounts string) (cgroup, bool) {
 		}
 		c := cgroup{top: where[4], dir: where[4]}
 		// The mount shows the hierarchy from its root on; a path outside that is not visible.
-		if below, ok := strings.CutPrefix(own, strings.TrimSuffix(where[3], "/")); ok && !strings.HasPrefix(below, "/..") {
+		below, ok := strings.CutPrefix(own, strings.TrimSuffix(where[3], "/"))
+		if ok && strings.HasPrefix(below, "/") && !strings.HasPrefix(below, "/..") {
 			c.dir = path.Join(c.top, below)
 		}
 		return c, true

@@ -29,8 +29,6 @@ type process struct {
 	ended chan struct{} // the command itself has ended
 	gone  chan struct{} // so has all that it started, and the leader
 	lost  error         // set when gone is closed: why that is not sure
-
-	killing sync.Mutex
 }
 
 // connect makes the command's standard files and the status pipe. It returns

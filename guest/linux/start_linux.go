@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"github.com/caisson-dev/caisson/core"
@@ -72,7 +73,7 @@ func (s *System) launch(p *process) error {
 
 // begun waits until the command runs its program and returns p, or what stands for a command that could not.
 func (p *process) begun(cmd *runner.Command) (runner.Process, error) {
-	r, err := p.readRecord()
+	r, err := p.firstRecord()
 	if err == nil && r.Kind == recordStarted {
 		go p.watch()
 		return p, nil
@@ -98,6 +99,23 @@ func (p *process) begun(cmd *runner.Command) (runner.Process, error) {
 	}
 	_, _ = io.WriteString(cmd.Stderr, name+": "+text+"\n") // who does not take it does without
 	return failed(code), nil
+}
+
+// startPatience is how long a leader may be silent before it is woken.
+const startPatience = 50 * time.Millisecond
+
+// firstRecord waits for the leader's first word. A hostile command can be quick
+// enough to stop its leader before that, so one that is silent is made to go on.
+func (p *process) firstRecord() (record, error) {
+	for {
+		_ = p.status.SetReadDeadline(time.Now().Add(startPatience))
+		r, err := p.readRecord()
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			_ = p.status.SetReadDeadline(time.Time{})
+			return r, err
+		}
+		_ = unix.Kill(p.pid, unix.SIGCONT)
+	}
 }
 
 // A failed command is one whose program could not be executed; the value is its exit code.

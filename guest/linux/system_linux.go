@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"errors"
 	"os"
 	"os/signal"
 	"runtime"
@@ -32,9 +33,13 @@ type System struct {
 
 	mu      sync.Mutex
 	leaders map[int]*process // by pid, until reaped
+	prey    map[*process]int // how many hunts for each are under way
 
-	hunting sync.Mutex
-	files   // its file system
+	hunting  sync.Mutex
+	frozen   map[proc]bool // by pid and start, in the last round; guarded by hunting
+	patience time.Duration // of a kill
+
+	files // its file system
 }
 
 var _ runner.System = (*System)(nil)
@@ -42,7 +47,10 @@ var _ runner.System = (*System)(nil)
 // New makes the process ready to run commands: it adopts the orphans of dead
 // leaders, and hides its memory and descriptors from processes of the same user.
 func New(opts Options) (*System, error) {
-	s := &System{pid: os.Getpid(), leaders: make(map[int]*process), files: newFiles()}
+	s := &System{
+		pid: os.Getpid(), leaders: make(map[int]*process), prey: make(map[*process]int),
+		patience: killPatience, files: newFiles(),
+	}
 	for _, set := range []struct {
 		option int
 		value  uintptr
@@ -57,6 +65,7 @@ func New(opts Options) (*System, error) {
 	}
 	s.null = null
 	s.oom.open()
+	unix.Umask(0o022) // whatever an engine gives
 	// Go would end the process, at the first upload beyond the limit of a file's size.
 	signal.Ignore(syscall.SIGXFSZ)
 	if opts.Alone {
@@ -69,7 +78,7 @@ func New(opts Options) (*System, error) {
 	return s, nil
 }
 
-// Close kills every command and background process, and returns the first error.
+// Close kills every command and background process.
 func (s *System) Close() error {
 	s.mu.Lock()
 	all := make([]*process, 0, len(s.leaders))
@@ -77,13 +86,13 @@ func (s *System) Close() error {
 		all = append(all, p)
 	}
 	s.mu.Unlock()
-	var first error
-	for _, p := range all {
-		if err := p.Kill(); err != nil && first == nil {
-			first = err
-		}
+	failures := make([]error, len(all))
+	var kills sync.WaitGroup
+	for i, p := range all {
+		kills.Go(func() { failures[i] = p.Kill() })
 	}
-	return first
+	kills.Wait()
+	return errors.Join(failures...)
 }
 
 // Configure makes the home and the work directory, and sets the limits; see runner.System.

@@ -15,10 +15,7 @@ const killPatience = 800 * time.Millisecond
 
 // Kill ends all that the command started; see runner.Process.
 func (p *process) Kill() error {
-	p.killing.Lock()
-	defer p.killing.Unlock()
-	h := hunt{system: p.system, prey: func(t *proc) bool { return t.pid == p.pid }}
-	err := h.run(p.gone)
+	err := p.system.hunt(p, p.gone)
 	if err == nil {
 		err = p.lost
 	}
@@ -43,41 +40,37 @@ func (s *System) bury(p *process) error {
 	if status.Exited() && status.ExitStatus() == 0 {
 		return nil
 	}
-	h := hunt{system: s, prey: func(t *proc) bool { return t.stray }}
-	return h.run(nil)
+	return s.hunt(strays, nil)
 }
 
-// A hunt ends every process below its prey, the prey itself only if it is a
-// stray: a child of the runner's that is no leader. It freezes them until it
-// finds no new one, and only then kills, so that none can run on by forking.
-type hunt struct {
-	system *System
-	prey   func(*proc) bool
-	frozen map[proc]bool // by pid and start
-}
+// strays stands for the leader of what has none: the runner's children that are no leaders.
+var strays *process
 
-// run hunts until over is closed or, where that is nil, until nothing is left.
-func (h *hunt) run(over <-chan struct{}) error {
-	h.system.hunting.Lock() // one at a time is enough, and needs few threads
-	defer h.system.hunting.Unlock()
-	h.frozen = make(map[proc]bool)
+// hunt ends every process below the leader of p, or every stray and what is
+// below it, until over is closed or, where that is nil, until none is left.
+func (s *System) hunt(p *process, over <-chan struct{}) error {
+	s.mu.Lock()
+	s.prey[p]++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.prey[p]--; s.prey[p] == 0 {
+			delete(s.prey, p)
+		}
+	}()
 	wait := time.NewTimer(0)
 	defer wait.Stop()
-	for deadline := time.Now().Add(killPatience); ; {
-		select {
-		case <-over:
-			return nil
-		default:
-		}
-		left, fresh, err := h.round()
+	for deadline := time.Now().Add(s.patience); ; {
+		quarry, err := s.round(p, over)
 		switch {
-		case err != nil:
+		case err != nil || quarry == nil:
 			return err
-		case left == 0 && over == nil:
+		case quarry.left == 0 && over == nil:
 			return nil
 		case time.Now().After(deadline):
-			return core.Errorf(core.ErrInternal, "", "%d processes outlive a kill", left)
-		case fresh:
+			return core.Errorf(core.ErrInternal, "", "%d processes outlive a kill", quarry.left)
+		case quarry.fresh:
 			continue
 		}
 		wait.Reset(time.Millisecond)
@@ -89,71 +82,97 @@ func (h *hunt) run(over <-chan struct{}) error {
 	}
 }
 
-// round looks once. It freezes what it finds new or, if there is nothing new, kills all.
-func (h *hunt) round() (left int, fresh bool, err error) {
-	found, err := h.below()
-	if err != nil {
-		return 0, false, err
+// A quarry is what a round found below one leader.
+type quarry struct {
+	left  int  // processes that have not ended
+	fresh bool // some of them were not frozen before this round
+}
+
+// round does one step of every hunt that is under way, since each needs the
+// same look at all processes, and says what it found for p; nil if that hunt is
+// over. It freezes what is new. What is below a leader that has nothing new it
+// kills: only then can nothing run on by forking.
+func (s *System) round(p *process, over <-chan struct{}) (*quarry, error) {
+	s.hunting.Lock()
+	defer s.hunting.Unlock()
+	select {
+	case <-over: // by the round of another hunt
+		return nil, nil
+	default:
 	}
+	found, err := s.below()
+	if err != nil {
+		return nil, err
+	}
+	seen, frozen := map[*process]*quarry{p: {}}, make(map[proc]bool)
 	for _, t := range found {
-		if t.state == 'Z' {
+		if t.ended() {
 			if t.stray {
 				_, _ = unix.Wait4(t.pid, nil, unix.WALL|unix.WNOHANG, nil)
 			}
 			continue
 		}
-		left++
+		q := seen[t.leader]
+		if q == nil {
+			q = new(quarry)
+			seen[t.leader] = q
+		}
+		q.left++
 		key := proc{pid: t.pid, start: t.start}
-		if !h.frozen[key] {
-			h.frozen[key], fresh = true, true
+		frozen[key] = true
+		q.fresh = q.fresh || !s.frozen[key]
+		if t.state != 'T' { // new, or continued by one that was not frozen yet
 			t.signal(unix.SIGSTOP)
 		}
 	}
-	if fresh {
-		return left, true, nil
-	}
+	s.frozen = frozen
 	for _, t := range found {
-		if t.state != 'Z' {
+		if !t.ended() && !seen[t.leader].fresh {
 			t.signal(unix.SIGKILL)
 		}
 	}
-	return left, false, nil
+	return seen[p], nil
 }
 
-// below returns the processes of the hunt.
-func (h *hunt) below() ([]*proc, error) {
+// below returns the processes of every hunt, with their leaders.
+func (s *System) below() ([]*proc, error) {
 	table, err := processes()
 	if err != nil {
 		return nil, err
 	}
-	h.system.mu.Lock()
+	var found []*proc
+	hunted := make(map[int]*process) // by pid, their leaders
+	s.mu.Lock()
 	for _, t := range table {
+		if t.parent != s.pid {
+			continue
+		}
 		// Only the runner reaps its children, and only with this lock held. So
 		// one that is still there is the one that was seen.
-		if t.parent == h.system.pid && h.system.leaders[t.pid] == nil {
-			now, ok := process1(t.pid)
-			t.stray = ok && now.start == t.start && now.parent == t.parent
-		}
-	}
-	h.system.mu.Unlock()
-	var found []*proc
-	in := make(map[int]bool)
-	for _, t := range table {
-		if h.prey(t) {
-			in[t.pid] = true
-			if t.stray {
-				found = append(found, t)
-			} else if t.state == 'T' || t.state == 't' {
-				t.signal(unix.SIGCONT) // a leader must run to reap
+		if leader := s.leaders[t.pid]; leader != nil {
+			if s.prey[leader] > 0 {
+				hunted[t.pid] = leader
+				if t.state == 'T' || t.state == 't' {
+					t.signal(unix.SIGCONT) // it must run to reap
+				}
 			}
+			continue
+		}
+		now, ok := process1(t.pid)
+		t.stray = ok && now.start == t.start && now.parent == t.parent
+		if t.stray && s.prey[strays] > 0 {
+			hunted[t.pid] = strays
+			found = append(found, t)
 		}
 	}
+	s.mu.Unlock()
 	// Parents can have higher pids than their children once pids have wrapped, so this goes on until nothing is added.
 	for added := true; added; {
 		added = false
 		for _, t := range table {
-			if in[t.parent] && !in[t.pid] {
-				in[t.pid], added = true, true
+			leader, below := hunted[t.parent]
+			if _, known := hunted[t.pid]; below && !known {
+				t.leader, hunted[t.pid], added = leader, leader, true
 				found = append(found, t)
 			}
 		}
@@ -166,8 +185,14 @@ type proc struct {
 	pid, parent int
 	start       uint64 // clock ticks since boot
 	state       byte
-	stray       bool
+	threads     int
+	stray       bool     // a child of the runner's, but no leader
+	leader      *process // in whose tree it was found
 }
+
+// ended reports whether the process only waits to be reaped. One whose first
+// thread has ended looks the same, but for the threads that still run.
+func (t *proc) ended() bool { return t.state == 'Z' && t.threads <= 1 }
 
 // signal sends a signal to the process that was seen, and to no other that got its pid since.
 func (t *proc) signal(sig unix.Signal) {
@@ -223,7 +248,7 @@ func process1(pid int) (proc, bool) {
 	return parseStat(pid, string(buf[:n]))
 }
 
-// parseStat reads "pid (name) state ppid ... start ...", where the name may hold anything.
+// parseStat reads "pid (name) state ppid ... threads ... start ...", where the name may hold anything.
 func parseStat(pid int, line string) (proc, bool) {
 	at := strings.LastIndexByte(line, ')')
 	if at < 0 {
@@ -234,8 +259,9 @@ func parseStat(pid int, line string) (proc, bool) {
 		return proc{}, false
 	}
 	parent, err := strconv.Atoi(fields[1])
-	start, err2 := strconv.ParseUint(fields[19], 10, 64)
-	return proc{pid: pid, parent: parent, start: start, state: fields[0][0]}, err == nil && err2 == nil
+	threads, err2 := strconv.Atoi(fields[17])
+	start, err3 := strconv.ParseUint(fields[19], 10, 64)
+	return proc{pid: pid, parent: parent, start: start, state: fields[0][0], threads: threads}, err == nil && err2 == nil && err3 == nil
 }
 
 func appendInt(b []byte, n int) []byte { return strconv.AppendInt(b, int64(n), 10) }
