@@ -28,8 +28,10 @@ func concurrencyCases() []Case {
 			}
 			want(e, "errors", fmt.Sprint(a.err, b.err), "<nil> <nil>")
 		}},
-		{ID: "concurrency/not-mixed", Title: "16 commands at once: no output, status or environment is another's", Level: Core, Run: func(e *Env) { notMixed(e, 16) }},
-		{ID: "concurrency/hundred", Title: "100 commands at once: no output, status or environment is another's", Level: Gold, Run: func(e *Env) { notMixed(e, 100) }},
+		{ID: "concurrency/not-mixed", Title: "16 commands at once: no output, status or environment is another's", Level: Core, Run: func(e *Env) { notMixed(e, e.Sandbox(), 16) }},
+		{ID: "concurrency/hundred", Title: "100 commands at once: no output, status or environment is another's", Level: Gold, Serial: true, Run: func(e *Env) {
+			notMixed(e, e.Own(func(s *core.Spec) { s.Limits.PIDs = 1024 }), 100)
+		}},
 		{ID: "concurrency/one-path", Title: "of many uploads to one path one wins whole", Level: Core, Run: onePath},
 		{ID: "concurrency/transfers", Title: "transfers and commands run beside each other", Level: Core, Run: func(e *Env) {
 			sb := e.Sandbox()
@@ -93,7 +95,7 @@ func concurrencyCases() []Case {
 		}},
 		{ID: "concurrency/cancel-one", Title: "cancelling one of many commands ends that one alone", Level: Core, Run: cancelOne},
 		{ID: "concurrency/sandboxes", Title: "sandboxes that start at once are each their own", Level: Core, Run: func(e *Env) { sandboxes(e, 4) }},
-		{ID: "concurrency/many-sandboxes", Title: "12 sandboxes at once are each their own", Level: Gold, Timeout: 2 * time.Minute, Run: func(e *Env) { sandboxes(e, 12) }},
+		{ID: "concurrency/many-sandboxes", Title: "12 sandboxes at once are each their own", Level: Gold, Serial: true, Timeout: 2 * time.Minute, Run: func(e *Env) { sandboxes(e, 12) }},
 		{ID: "concurrency/no-leak", Title: "500 commands leave nothing in the caller's process", Level: Gold, Serial: true, Timeout: time.Minute, Run: func(e *Env) {
 			sb := e.Sandbox()
 			e.sh(sb, "true")
@@ -106,8 +108,7 @@ func concurrencyCases() []Case {
 	}
 }
 
-func notMixed(e *Env, n int) {
-	sb := e.Sandbox()
+func notMixed(e *Env, sb core.Backend, n int) {
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {

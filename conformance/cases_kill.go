@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/caisson-dev/caisson/core"
@@ -97,24 +98,23 @@ func killCases() []Case {
 	for _, tree := range trees {
 		cases = append(cases, Case{
 			ID: "kill/timeout-" + tree.name, Level: Core, Title: "a timeout ends " + tree.title,
-			Run: func(e *Env) { killTree(e, e.Sandbox(), tree.script, false) },
+			Run: func(e *Env) { e.killTree(e.Sandbox(), e.Dir(e.Sandbox()), tree.script, false) },
 		})
 	}
 	for _, i := range []int{3, 4, 6} {
 		tree := trees[i]
 		cases = append(cases, Case{
 			ID: "kill/cancel-" + tree.name, Level: Core, Title: "a cancelled context ends " + tree.title,
-			Run: func(e *Env) { killTree(e, e.Sandbox(), tree.script, true) },
+			Run: func(e *Env) { e.killTree(e.Sandbox(), e.Dir(e.Sandbox()), tree.script, true) },
 		})
 	}
 	return cases
 }
 
-// killTree runs the script of a tree, ends it and looks for what is left.
-func killTree(e *Env, sb core.Backend, script string, cancel bool) {
+// killTree runs the script of a tree, ends it and looks for what is left. It notes the tree's processes in dir.
+func (e *Env) killTree(sb core.Backend, dir, script string, cancel bool) {
 	e.Helper()
-	dir := e.Dir(sb)
-	e.sh(sb, ": > "+dir+"/pids")
+	e.sh(sb, "mkdir -p "+dir+"; : > "+dir+"/pids")
 	ctx, stop := context.WithCancel(e.Context())
 	defer stop()
 	cmd := &core.Command{Shell: "D=" + dir + "; export D; echo early; " + script}
@@ -218,12 +218,17 @@ func sparesOthers(e *Env) {
 }
 
 func storm(e *Env) {
-	sb := e.Own()
+	sb := e.Own(func(s *core.Spec) { s.Limits.PIDs = 512 })
+	dir := e.Dir(sb)
+	slots := make(chan struct{}, 4)
+	var all sync.WaitGroup
 	for i := range 40 {
-		killTree(e, sb, trees[i%len(trees)].script, i%2 == 0)
-		if e.Failed() {
-			e.Fatalf("round %d, %s", i, trees[i%len(trees)].name)
-		}
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			e.killTree(sb, fmt.Sprintf("%s/%d", dir, i), trees[i%len(trees)].script, i%2 == 0)
+		})
 	}
+	all.Wait()
 	want(e, "the next command", e.sh(sb, "echo next"), "next\n")
 }
