@@ -84,10 +84,9 @@ func (s *shell) builtin(name string) (run builtin, special bool) {
 
 // tool runs one of the everyday commands in the shell's own process.
 func (s *shell) tool(args []string) int {
-	main := tools.Lookup(args[0])
 	outer := s.p.Args
 	s.p.Args = args
-	status := main(s.p)
+	status := tools.Builtin(s.p, fmt.Sprintf("%s: %d: %s", s.name, s.line, args[0]))
 	s.p.Args = outer
 	return status
 }
@@ -197,7 +196,7 @@ func builtinSet(s *shell, args []string) (int, flow) {
 		var b strings.Builder
 		for _, name := range slices.Sorted(maps.Keys(s.vars)) {
 			if s.vars[name].Set {
-				fmt.Fprintf(&b, "%s=%s\n", name, "'"+strings.ReplaceAll(s.vars[name].Str, "'", `'"'"'`)+"'")
+				fmt.Fprintf(&b, "%s=%s\n", name, quote(s.vars[name].Str))
 			}
 		}
 		return s.print(b.String()), flow{}
@@ -259,7 +258,7 @@ func builtinExport(s *shell, args []string) (int, flow) {
 		var b strings.Builder
 		for _, name := range slices.Sorted(maps.Keys(s.vars)) {
 			if vr := s.vars[name]; readonly && vr.ReadOnly || !readonly && vr.Exported {
-				fmt.Fprintf(&b, "%s %s=%s\n", args[0], name, "'"+strings.ReplaceAll(vr.Str, "'", `'"'"'`)+"'")
+				fmt.Fprintf(&b, "%s %s=%s\n", args[0], name, quote(vr.Str))
 			}
 		}
 		return s.print(b.String()), flow{}

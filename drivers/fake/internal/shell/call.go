@@ -208,24 +208,8 @@ func (s *shell) trace(assigns []*syntax.Assign, args []string) {
 		if as.Value != nil {
 			value, _ = expand.Literal(s.prepare(), as.Value)
 		}
-		words = append(words, as.Name.Value+"="+quote(value))
+		words = append(words, as.Name.Value+"="+value)
 	}
-	for _, arg := range args {
-		words = append(words, quote(arg))
-	}
+	words = append(words, args...)
 	s.warn(s.get("PS4") + strings.Join(words, " ") + "\n")
-}
-
-// quote returns a word as it can be typed.
-func quote(word string) string {
-	plain := word != ""
-	for _, c := range word {
-		if !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=+,%@", c) {
-			plain = false
-		}
-	}
-	if plain {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'"'"'`) + "'"
 }

@@ -96,6 +96,8 @@ func (s *shell) waitFor(j *job) (status int, interrupted bool) {
 		j.ended, j.status = true, status.Shell()
 		if err != nil {
 			j.status = 127
+		} else {
+			s.tell(status)
 		}
 	}
 	s.forget(j)

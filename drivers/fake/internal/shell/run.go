@@ -30,7 +30,8 @@ func (s *shell) stmt(st *syntax.Stmt) flow {
 	s.depth++
 	defer func() { s.depth-- }()
 	if s.depth > maxDepth {
-		_ = s.p.Kill(s.p.PID, kernel.SIGSEGV)
+		s.errorf("Maximum recursion depth (%d) reached", maxDepth)
+		s.exit(2)
 	}
 	s.line = st.Pos().Line()
 	if st.Background {
@@ -194,8 +195,9 @@ func (s *shell) pipeline(cmd *syntax.BinaryCmd) {
 				break
 			}
 		}
+		from := input // the shell goes on while the child begins
 		pid, err := s.fork(func(c *shell) {
-			c.move(input, 0)
+			c.move(from, 0)
 			if read >= 0 {
 				_ = c.p.Close(read)
 			}

@@ -271,10 +271,17 @@ func (s *shell) await(pid int, silent bool) int {
 	if err != nil {
 		return 127
 	}
-	if sig := status.Signal; sig != 0 && sig != kernel.SIGPIPE && sig != kernel.SIGINT && !silent {
-		s.warn(sig.Describe() + "\n")
+	if !silent {
+		s.tell(status)
 	}
 	return status.Shell()
+}
+
+// tell says that a signal has ended a child, unless that is how commands usually end.
+func (s *shell) tell(status kernel.Status) {
+	if sig := status.Signal; sig != 0 && sig != kernel.SIGPIPE && sig != kernel.SIGINT {
+		s.warn(sig.Describe() + "\n")
+	}
 }
 
 // exit ends the shell, its trap first.

@@ -86,3 +86,6 @@ func trapName(sig kernel.Signal) string {
 	}
 	return sig.Name()
 }
+
+// quote returns a word as it can be typed.
+func quote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'"'"'`) + "'" }

@@ -13,7 +13,7 @@ func test(t *tool) {
 	args := t.args
 	if t.name == "[" {
 		if len(args) == 0 || args[len(args)-1] != "]" {
-			t.errorf("missing ‘]’")
+			t.errorf("missing ]")
 			t.status = 2
 			return
 		}

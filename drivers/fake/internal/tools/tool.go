@@ -18,6 +18,7 @@ import (
 type tool struct {
 	*kernel.Process
 	name    string
+	label   string   // that begins diagnostics
 	args    []string // operands; all arguments of a command that parses its own
 	options []option
 	out     *bufio.Writer
@@ -45,7 +46,14 @@ func Lookup(name string) kernel.Program {
 	if !ok {
 		return nil
 	}
-	return func(p *kernel.Process) int { return e.main(p, name) }
+	return func(p *kernel.Process) int { return e.main(p, name, name) }
+}
+
+// Builtin runs the command that p.Args names in the process of a shell, with
+// diagnostics that begin with label.
+func Builtin(p *kernel.Process, label string) int {
+	name := p.Args[0]
+	return table[name].main(p, name, label)
 }
 
 // Names returns the names of all commands.
@@ -59,8 +67,8 @@ func Names() []string {
 
 const outSize = 32 << 10 // bytes of output that are kept until they are written
 
-func (e entry) main(p *kernel.Process, name string) int {
-	t := &tool{Process: p, name: name, args: p.Args[1:]}
+func (e entry) main(p *kernel.Process, name, label string) int {
+	t := &tool{Process: p, name: name, label: label, args: p.Args[1:]}
 	t.out = bufio.NewWriterSize(writer{p, 1}, outSize)
 	if e.flags != "raw" && !t.parse(e) {
 		return t.status
@@ -189,7 +197,7 @@ func (t *tool) values(flag rune) (list []string) {
 
 // errorf prints a diagnostic and makes the status at least 1.
 func (t *tool) errorf(format string, args ...any) {
-	t.warn(fmt.Sprintf("%s: %s\n", t.name, fmt.Sprintf(format, args...)))
+	t.warn(fmt.Sprintf("%s: %s\n", t.label, fmt.Sprintf(format, args...)))
 	t.status = max(t.status, 1)
 }
 
@@ -222,8 +230,16 @@ func (t *tool) number(text, what string) (int64, bool) {
 	return n, true
 }
 
-// quote returns a text as diagnostics show it.
+// quote returns a text as most diagnostics show it.
 func quote(text string) string { return "‘" + text + "’" }
+
+// quoteName returns the name of a file as some diagnostics show it.
+func quoteName(name string) string {
+	if strings.Contains(name, "'") {
+		return `"` + name + `"`
+	}
+	return "'" + name + "'"
+}
 
 // printf prints to the standard output.
 func (t *tool) printf(format string, args ...any) { fmt.Fprintf(t.out, format, args...) }
