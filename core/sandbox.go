@@ -192,18 +192,33 @@ func (s *Sandbox) ready(ctx context.Context, op string) (Backend, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(s.closed, func() { cancel(&Error{Code: ErrStopped}) })()
-	info, err := s.driver.Info(ctx)
-	if err != nil {
-		return nil, s.fail(op, "", err)
-	}
 	b, err := s.driver.Start(ctx, s.spec)
 	if err != nil {
 		return nil, s.fail(op, "", err)
 	}
+	caps, err := s.declared(ctx, b)
+	if err != nil {
+		return nil, s.fail(op, "", errors.Join(err, b.Stop(context.WithoutCancel(ctx))))
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.backend, s.caps, s.name = b, info.Capabilities, info.Driver
+	s.backend, s.caps = b, caps
 	return b, nil
+}
+
+// declared returns the driver's capabilities. A Backend that knows them saves a call to the engine.
+func (s *Sandbox) declared(ctx context.Context, b Backend) ([]Capability, error) {
+	if d, ok := b.(Declarer); ok {
+		return d.Capabilities(), nil
+	}
+	info, err := s.driver.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.name = info.Driver
+	return info.Capabilities, nil
 }
 
 // fail gives an error its final form: with its place, and as ErrStopped if Stop has been called meanwhile.

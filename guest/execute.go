@@ -97,7 +97,10 @@ func (e *execution) finish(ctx context.Context, err error) (*core.Result, error)
 	res.Restarted = errors.Is(err, errRestarted)
 	err = e.backend.broken(err)
 	if core.CodeOf(err) == core.ErrIndeterminate && !res.Restarted {
-		e.backend.sweep()
+		// A runner ends with its sandbox, a moment before the engine knows that.
+		if gone := e.backend.sweep(); core.CodeOf(gone) == core.ErrLost {
+			err = gone
+		}
 	}
 	return res, err
 }
@@ -196,10 +199,11 @@ func (b *backend) call(ctx context.Context, op protocol.Op, m protocol.Message) 
 }
 
 // sweep opens a new runner after one died: it begins by killing what the dead one has left.
-func (b *backend) sweep() {
+func (b *backend) sweep() error {
 	ctx, cancel := context.WithTimeout(context.Background(), restartTimeout)
 	defer cancel()
-	_, _ = b.connect(ctx) // the next call says what is wrong
+	_, err := b.connect(ctx)
+	return err
 }
 
 func envList(env map[string]string) []string {

@@ -52,8 +52,54 @@ func (b *backend) connect(ctx context.Context) (*link, error) {
 	return b.open(ctx)
 }
 
+// open opens a link. When a sandbox that had a runner has no room for another,
+// because what runs in it has taken every process, it is restarted.
 func (b *backend) open(ctx context.Context) (*link, error) {
 	b.disconnect(protocol.ErrClosed) // waits for what the broken one has left
+	l, err := b.dialAgain(ctx)
+	if err == nil || b.facts.Load() == nil || b.opts.Restart == nil || !passing(err) || ctx.Err() != nil {
+		return l, err
+	}
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), restartTimeout)
+	defer cancel()
+	if b.opts.Restart(whole) != nil {
+		return nil, err
+	}
+	return b.dialAgain(ctx)
+}
+
+// dialAgain dials until it works or fails for good. A runner can fail to start
+// in the moments in which its sandbox starts or ends; nothing is run twice by trying again.
+func (b *backend) dialAgain(ctx context.Context) (*link, error) {
+	for wait := firstWait; ; wait *= 2 {
+		l, err := b.dial(ctx)
+		if err == nil || !passing(err) || wait > lastWait {
+			return l, err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Waits between attempts to start a runner.
+const (
+	firstWait = 50 * time.Millisecond
+	lastWait  = 800 * time.Millisecond
+)
+
+// passing reports whether an error can go away by itself.
+func passing(err error) bool {
+	code := core.CodeOf(err)
+	return code == core.ErrUnavailable || code == core.ErrInternal
+}
+
+func (b *backend) dial(ctx context.Context) (*link, error) {
+	if b.stopped.Load() {
+		return nil, core.ErrStopped
+	}
 	rw, err := b.opts.Open(ctx)
 	if err != nil {
 		return nil, err

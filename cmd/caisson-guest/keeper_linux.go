@@ -5,6 +5,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // keep is the life of PID 1: it reaps every child, answers for the claim, and
@@ -16,6 +18,10 @@ func keep(lease time.Duration) error {
 	signal.Notify(end, syscall.SIGTERM, syscall.SIGINT)
 	signal.Notify(child, syscall.SIGCHLD)
 	signal.Notify(beat, syscall.SIGUSR1)
+	// Where the workload is root too, its environment and memory are still its own.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return err
+	}
 	c := newClaim(lease)
 	if err := c.listen(); err != nil {
 		return err

@@ -8,6 +8,9 @@ import (
 	"strings"
 
 	"github.com/docker/docker/api/types/build"
+	dockercontainer "github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/drivers/internal/container"
@@ -15,8 +18,12 @@ import (
 
 // Build uses the classic builder, which every engine has.
 func (e *engine) Build(ctx context.Context, source io.Reader, b *container.Build) error {
+	args := make(map[string]*string, len(b.Args))
+	for k, v := range b.Args {
+		args[k] = &v
+	}
 	res, err := e.api.ImageBuild(ctx, source, build.ImageBuildOptions{
-		Version: build.BuilderV1, Tags: []string{b.Tag}, Labels: b.Labels, NetworkMode: "none",
+		Version: build.BuilderV1, Tags: []string{b.Tag}, Labels: b.Labels, BuildArgs: args, NetworkMode: networkMode(b.Network),
 		// Both: the first keeps the container of a step that fails.
 		Remove: true, ForceRemove: true,
 	})
@@ -24,13 +31,42 @@ func (e *engine) Build(ctx context.Context, source io.Reader, b *container.Build
 		return e.classify(ctx, err)
 	}
 	defer res.Body.Close()
-	if err := follow(res.Body, func(core.Progress) {}); err != nil {
+	if err := follow(res.Body, b.Output, func(core.Progress) {}); err != nil {
 		if ctx.Err() != nil {
 			return e.classify(ctx, err)
 		}
 		return core.Errorf(core.ErrBuild, "", "%w", err)
 	}
 	return nil
+}
+
+func networkMode(n core.Network) string {
+	switch n {
+	case "", core.NetworkNone:
+		return "none"
+	case core.NetworkDefault:
+		return ""
+	}
+	return string(n)
+}
+
+func (e *engine) RemoveImage(ctx context.Context, ref string) error {
+	_, err := e.api.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
+	return e.classify(ctx, err)
+}
+
+func (e *engine) RemoveRest(ctx context.Context, label string) error {
+	list, err := e.api.ContainerList(ctx, dockercontainer.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
+	if err != nil {
+		return e.classify(ctx, err)
+	}
+	for _, c := range list {
+		if err := e.Remove(ctx, c.ID); err != nil && core.CodeOf(err) != core.ErrNotFound {
+			return err
+		}
+	}
+	_, err = e.api.ImagesPrune(ctx, filters.NewArgs(filters.Arg("label", label), filters.Arg("dangling", "true")))
+	return e.classify(ctx, err)
 }
 
 // event is a line of the stream that pulls and builds answer with. They fail in it, not by the status of the answer.
@@ -45,8 +81,11 @@ type event struct {
 	} `json:"progressDetail"`
 }
 
-// follow reports the events of a stream and returns the error that it ends with.
-func follow(body io.Reader, progress func(core.Progress)) error {
+// follow reports the events of a stream, passes on what a build prints, and returns the error that it ends with.
+func follow(body io.Reader, output io.Writer, progress func(core.Progress)) error {
+	if output == nil {
+		output = io.Discard
+	}
 	layers := map[string][2]int64{}
 	for dec := json.NewDecoder(body); ; {
 		var ev event
@@ -59,9 +98,13 @@ func follow(body io.Reader, progress func(core.Progress)) error {
 		case ev.Error != "":
 			return missing(ev.Error)
 		case ev.Stream != "":
-			progress(core.Progress{Kind: core.ProgressLog, Text: strings.TrimRight(ev.Stream, "\n")})
-		case ev.Status == "Downloading":
-			layers[ev.ID] = [2]int64{ev.Progress.Current, ev.Progress.Total}
+			if _, err := io.WriteString(output, ev.Stream); err != nil {
+				return err
+			}
+		case ev.ID != "":
+			if ev.Status == "Downloading" {
+				layers[ev.ID] = [2]int64{ev.Progress.Current, ev.Progress.Total}
+			}
 			p := core.Progress{Kind: core.ProgressPull, Text: ev.Status}
 			for _, l := range layers {
 				p.Current, p.Total = p.Current+l[0], p.Total+l[1]

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/caisson-dev/caisson/core"
-	"github.com/caisson-dev/caisson/drivers/internal/container"
 )
 
 func (e *engine) Pull(ctx context.Context, ref string, progress func(core.Progress)) error {
@@ -19,7 +18,13 @@ func (e *engine) Pull(ctx context.Context, ref string, progress func(core.Progre
 		return err
 	}
 	defer res.Body.Close()
-	if err := e.follow(ctx, res.Body, core.ProgressPull, progress); err != nil {
+	err = e.follow(ctx, res.Body, func(text string) error {
+		if text = strings.TrimSpace(text); text != "" {
+			progress(core.Progress{Kind: core.ProgressPull, Text: text})
+		}
+		return nil
+	})
+	if err != nil {
 		if _, ok := errors.AsType[*core.Error](err); ok {
 			return err
 		}
@@ -46,29 +51,8 @@ func qualified(ref string) string {
 	return "docker.io/" + ref
 }
 
-// Build has no network. Both parameters are needed for that: without the first Podman uses the host's, whatever the second says.
-func (e *engine) Build(ctx context.Context, source io.Reader, b *container.Build) error {
-	labels, err := json.Marshal(b.Labels)
-	if err != nil {
-		return err
-	}
-	res, err := e.request(ctx, http.MethodPost, "/build", url.Values{
-		"t": {b.Tag}, "labels": {string(labels)}, "rm": {"true"}, "forcerm": {"true"}, "pull": {"false"}, "pullpolicy": {"never"},
-		"nsoptions": {`[{"Name":"network","Host":false}]`}, "networkmode": {"1"}, "outputformat": {"application/vnd.oci.image.manifest.v1+json"},
-	}, source)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	err = e.follow(ctx, res.Body, core.ProgressLog, func(core.Progress) {})
-	if _, ok := errors.AsType[*core.Error](err); ok || err == nil {
-		return err
-	}
-	return core.Errorf(core.ErrBuild, "", "%w", err)
-}
-
-// follow reports the lines of a stream and returns the error that it holds. The status of the answer was 200 all the same.
-func (e *engine) follow(ctx context.Context, body io.Reader, kind core.ProgressKind, progress func(core.Progress)) error {
+// follow passes on the texts of a stream and returns the error that it holds. The status of the answer was 200 all the same.
+func (e *engine) follow(ctx context.Context, body io.Reader, text func(string) error) error {
 	for dec := json.NewDecoder(body); ; {
 		var ev struct {
 			Stream string `json:"stream"`
@@ -82,8 +66,10 @@ func (e *engine) follow(ctx context.Context, body io.Reader, kind core.ProgressK
 			return e.unreachable(ctx, err)
 		case ev.Error != "":
 			return errors.New(strings.TrimSpace(ev.Error))
-		case strings.TrimSpace(ev.Stream) != "":
-			progress(core.Progress{Kind: kind, Text: strings.TrimRight(ev.Stream, "\n")})
+		case ev.Stream != "":
+			if err := text(ev.Stream); err != nil {
+				return err
+			}
 		}
 	}
 }

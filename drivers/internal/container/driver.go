@@ -2,8 +2,8 @@ package container
 
 import (
 	"context"
-	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -17,19 +17,27 @@ const (
 	layerTimeout  = 2 * time.Minute
 	startTimeout  = time.Minute
 	removeTimeout = 10 * time.Second
+	// startsAtOnce is how many sandboxes an engine is asked to start at a time. More
+	// do not start sooner, and make it too slow to answer anything else.
+	startsAtOnce = 8
 )
 
 // Driver is a core.Driver over an Engine.
 type Driver struct {
-	scheme string
-	engine Engine
-	layers singleflight.Group // by tag
+	scheme   string
+	engine   Engine
+	arch     atomic.Pointer[string] // of the engine; nil until it was asked
+	layers   singleflight.Group     // by tag
+	builds   flights[*built]        // by tag
+	starting chan struct{}          // a slot for each start under way
 }
 
 var _ core.Driver = (*Driver)(nil)
 
 // New returns the driver of an engine. It owns the engine.
-func New(scheme string, engine Engine) *Driver { return &Driver{scheme: scheme, engine: engine} }
+func New(scheme string, engine Engine) *Driver {
+	return &Driver{scheme: scheme, engine: engine, starting: make(chan struct{}, startsAtOnce)}
+}
 
 // Info describes the engine; see core.Driver.
 func (d *Driver) Info(ctx context.Context) (*core.Info, error) {
@@ -70,6 +78,12 @@ func (d *Driver) Start(ctx context.Context, spec *core.Spec) (core.Backend, erro
 	if err != nil {
 		return nil, d.fail("start", err)
 	}
+	select {
+	case d.starting <- struct{}{}:
+		defer func() { <-d.starting }()
+	case <-ctx.Done():
+		return nil, d.fail("start", context.Cause(ctx))
+	}
 	b, err := d.launch(ctx, spec, img)
 	if err != nil {
 		return nil, d.fail("start", err)
@@ -80,15 +94,12 @@ func (d *Driver) Start(ctx context.Context, spec *core.Spec) (core.Backend, erro
 // Close releases the connection; see core.Driver.
 func (d *Driver) Close() error { return d.engine.Close() }
 
-// fail gives an error its place. A deadline of ours that passed is the engine's
-// silence; one of the caller's is its own.
+// fail gives an error its place.
 func (d *Driver) fail(op string, err error) error {
-	e, ok := errors.AsType[*core.Error](err)
-	if ok {
-		c := *e
+	e := &core.Error{Code: core.CodeOf(err), Err: err}
+	if own, ok := err.(*core.Error); ok { //nolint:errorlint // only the outermost error is completed
+		c := *own
 		e = &c
-	} else {
-		e = &core.Error{Code: core.CodeOf(err), Err: err}
 	}
 	if e.Driver == "" {
 		e.Driver = d.scheme

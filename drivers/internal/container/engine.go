@@ -19,8 +19,15 @@ type Engine interface {
 	Image(ctx context.Context, ref string) (*Image, error)
 	// Pull brings an image from its registry. ErrNotFound means that there is none.
 	Pull(ctx context.Context, ref string, progress func(core.Progress)) error
-	// Build makes an image from a tar stream that holds a Dockerfile, without a network.
+	// Build makes an image from a tar stream that holds a Dockerfile. ErrBuild,
+	// with the engine's own words, means that a step failed. If ctx ends the
+	// engine stops the build.
 	Build(ctx context.Context, context io.Reader, b *Build) error
+	// RemoveImage removes an image unless it is in use, which is ErrConflict.
+	RemoveImage(ctx context.Context, ref string) error
+	// RemoveRest removes the containers and the untagged images that carry a
+	// label, KEY=VALUE: what a build leaves.
+	RemoveRest(ctx context.Context, label string) error
 
 	// CreateVolume makes a volume, or does nothing if the engine makes it with the container.
 	CreateVolume(ctx context.Context, name string, labels map[string]string) error
@@ -52,8 +59,11 @@ type Image struct {
 
 // Build is a request to build an image.
 type Build struct {
-	Tag    string
-	Labels map[string]string
+	Tag     string
+	Labels  map[string]string
+	Args    map[string]string // predefined build arguments, for a proxy
+	Network core.Network      // of the steps; empty means none
+	Output  io.Writer         // gets what the engine says while it builds; nil discards it
 }
 
 // State is what a container does.

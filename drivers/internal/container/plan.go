@@ -33,6 +33,16 @@ func user(spec *core.Spec) string {
 	return spec.Runtime.User
 }
 
+// keeper returns whom PID 1 runs as. It has a user of its own, so that the
+// workload cannot reach it; but engines give a program that is started later
+// the capabilities of PID 1, so where the workload has some PID 1 must be root too.
+func keeper(spec *core.Spec) string {
+	if spec.Profile == core.Relaxed {
+		return rootUser
+	}
+	return keeperUser
+}
+
 // plan returns the container of a sandbox.
 func plan(spec *core.Spec, image string) *Container {
 	id := make([]byte, 10)
@@ -40,7 +50,7 @@ func plan(spec *core.Spec, image string) *Container {
 	name := "caisson-" + hex.EncodeToString(id)
 	c := &Container{
 		Name: name, Image: image, Labels: labels(spec),
-		User: keeperUser, Args: []string{guestPath, "keeper"},
+		User: keeper(spec), Args: []string{guestPath, "keeper"},
 		Volume: name, WorkDir: spec.Runtime.WorkDir, Tmp: spec.Limits.Tmp, Shm: shmSize,
 		ReadOnly: spec.Profile == core.Strict, Seccomp: seccomp, Network: spec.Network,
 		Memory: spec.Limits.Memory, CPUs: spec.Limits.CPUs, PIDs: spec.Limits.PIDs,

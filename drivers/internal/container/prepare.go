@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"errors"
 
 	"github.com/caisson-dev/caisson/core"
 )
@@ -26,21 +27,25 @@ func (d *Driver) prepare(ctx context.Context, rt *core.Runtime, user string, opt
 	if err := d.runnable(ctx, img, rt); err != nil {
 		return nil, err
 	}
-	p, err := d.layer(ctx, img, rt.WorkDir, user)
+	made := &built{Image: img}
+	if len(rt.Packages)+len(rt.SetupCommands) > 0 {
+		if made, err = d.build(ctx, rt, img, rt.NoCache || opts.NoCache, progress); err != nil {
+			return nil, err
+		}
+	}
+	p, err := d.layer(ctx, made.Image, rt.WorkDir, user)
 	if err != nil {
 		return nil, err
 	}
+	p.built = p.built || made.now
 	progress(core.Progress{Kind: core.ProgressDone, Text: p.tag})
 	return p, nil
 }
 
-// source returns the image that the runtime names, pulled if it is not there.
+// source returns the image that the runtime names or is built from, pulled if it is not there.
 func (d *Driver) source(ctx context.Context, rt *core.Runtime, progress func(core.Progress)) (*Image, error) {
 	ref := rt.Image
 	if ref == "" {
-		if len(rt.Packages)+len(rt.SetupCommands) > 0 {
-			return nil, core.Errorf(core.ErrUnsupported, "", "building packages into an image; use a ready-made Image")
-		}
 		ref = rt.BaseImage
 	}
 	img, err := d.engine.Image(ctx, ref)
@@ -48,7 +53,14 @@ func (d *Driver) source(ctx context.Context, rt *core.Runtime, progress func(cor
 		return img, err
 	}
 	if err := d.engine.Pull(ctx, ref, progress); err != nil {
-		return nil, &core.Error{Code: core.CodeOf(err), Err: pullError{ref, err}}
+		code := core.CodeOf(err)
+		if own, ok := errors.AsType[*core.Error](err); ok && own.Err != nil {
+			err = own.Err
+		}
+		if code == core.ErrInternal { // a registry has many ways to say no
+			code = core.ErrUnavailable
+		}
+		return nil, &core.Error{Code: code, Err: pullError{ref, err}}
 	}
 	return d.engine.Image(ctx, ref)
 }
@@ -60,27 +72,36 @@ type pullError struct {
 }
 
 func (e pullError) Error() string {
-	text := e.err.Error()
-	if own, ok := e.err.(*core.Error); ok && own.Err != nil { //nolint:errorlint // the outermost one is unpacked, once
-		text = own.Err.Error()
-	}
-	return "image " + e.ref + " is not on the engine and cannot be pulled: " + text + "; check its name, or load it into the engine"
+	return "image " + e.ref + " is not on the engine and cannot be pulled: " + e.err.Error() + "; check its name, or load it into the engine"
 }
 
 func (e pullError) Unwrap() error { return e.err }
 
 // runnable refuses an image that the engine cannot run.
 func (d *Driver) runnable(ctx context.Context, img *Image, rt *core.Runtime) error {
-	info, err := d.engine.Info(ctx)
+	arch, err := d.architecture(ctx)
 	if err != nil {
 		return err
 	}
-	if img.OS != "linux" || img.Arch != info.Arch {
+	if img.OS != "linux" || img.Arch != arch {
 		ref := rt.Image
 		if ref == "" {
 			ref = rt.BaseImage
 		}
-		return core.Errorf(core.ErrUnsupported, "", "image %s is for %s/%s, the engine runs linux/%s; use an image of that architecture", ref, img.OS, img.Arch, info.Arch)
+		return core.Errorf(core.ErrUnsupported, "", "image %s is for %s/%s, the engine runs linux/%s; use an image of that architecture", ref, img.OS, img.Arch, arch)
 	}
 	return nil
+}
+
+// architecture returns the engine's, which does not change.
+func (d *Driver) architecture(ctx context.Context) (string, error) {
+	if arch := d.arch.Load(); arch != nil {
+		return *arch, nil
+	}
+	info, err := d.engine.Info(ctx)
+	if err != nil {
+		return "", err
+	}
+	d.arch.Store(&info.Arch)
+	return info.Arch, nil
 }

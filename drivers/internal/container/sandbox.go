@@ -13,8 +13,6 @@ import (
 
 // launch starts a sandbox from an image. If it fails nothing is left.
 func (d *Driver) launch(ctx context.Context, spec *core.Spec, img *prepared) (core.Backend, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
 	s := &sandbox{driver: d, spec: spec, container: plan(spec, img.tag)}
 	if spec.Lease > 0 {
 		return nil, core.Errorf(core.ErrUnsupported, "", "a Lease; stop the sandbox instead")
@@ -41,14 +39,21 @@ type sandbox struct {
 
 func (s *sandbox) start(ctx context.Context, img *prepared) (core.Backend, error) {
 	e, c := s.driver.engine, s.container
-	if err := e.CreateVolume(ctx, c.Volume, c.Labels); err != nil {
-		return nil, err
-	}
-	if err := e.Create(ctx, c); err != nil {
-		return nil, err
-	}
-	if err := e.Start(ctx, c.Name); err != nil {
-		return nil, err
+	// An engine goes on with a request whose client is gone, so one that was cut
+	// off could make its object after we have cleaned up. Each runs to its end.
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
+	defer cancel()
+	for _, step := range []func() error{
+		func() error { return e.CreateVolume(whole, c.Volume, c.Labels) },
+		func() error { return e.Create(whole, c) },
+		func() error { return e.Start(whole, c.Name) },
+	} {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err := step(); err != nil {
+			return nil, err
+		}
 	}
 	return guest.NewBackend(ctx, &guest.Options{
 		Driver: s.driver.scheme, ID: c.Name, Config: config(s.spec, img.Image), Check: check(s.spec),

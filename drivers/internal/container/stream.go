@@ -14,9 +14,10 @@ import (
 // (https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operation/ContainerAttach).
 // What the program wrote to standard error ends up in the error that Read returns at the end.
 type Demux struct {
-	src    io.Reader
-	left   uint32 // of the frame being read
-	stderr tail
+	src     io.Reader
+	left    uint32 // of the frame being read
+	started bool   // the program has written something
+	stderr  tail
 }
 
 // NewDemux returns a Demux that reads from src.
@@ -42,6 +43,9 @@ func (d *Demux) Read(p []byte) (int, error) {
 		switch header[0] {
 		case frameStdout:
 			d.left = size
+			if err := d.notStarted(); err != nil {
+				return 0, err
+			}
 		case frameStderr, frameSystem:
 			if _, err := io.CopyN(&d.stderr, d.src, int64(size)); err != nil {
 				return 0, d.end(err)
@@ -56,6 +60,28 @@ func (d *Demux) Read(p []byte) (int, error) {
 		return 0, d.end(err)
 	}
 	return n, nil
+}
+
+// execFailed begins what Docker sends as the program's output when it cannot be
+// started. A runner's first byte is the kind of a frame, which no letter is.
+const execFailed = "OCI runtime exec failed"
+
+// notStarted looks at the first output, and returns the engine's words if the program did not start.
+func (d *Demux) notStarted() error {
+	if d.started {
+		return nil
+	}
+	d.started = true
+	first := make([]byte, min(int(d.left), len(execFailed)))
+	if _, err := io.ReadFull(d.src, first); err != nil {
+		return d.end(err)
+	}
+	if string(first) != execFailed {
+		d.src = io.MultiReader(bytes.NewReader(first), d.src)
+		return nil
+	}
+	rest, _ := io.ReadAll(io.LimitReader(d.src, min(int64(d.left)-int64(len(first)), tailSize)))
+	return errors.New(string(bytes.Join(bytes.Fields(append(first, rest...)), []byte(" "))))
 }
 
 func (d *Demux) end(err error) error {

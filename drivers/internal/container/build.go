@@ -1,0 +1,71 @@
+package container
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/runtimes"
+)
+
+const buildTimeout = time.Hour
+
+// build returns the image of a runtime that has packages or setup commands on
+// top of base. It is built if it is not there, once for all who want it.
+func (d *Driver) build(ctx context.Context, rt *core.Runtime, base *Image, afresh bool, progress func(core.Progress)) (*built, error) {
+	opts := &runtimes.BuildOptions{ID: rand.Text()}
+	b, err := runtimes.NewBuild(rt, runtimes.BaseImage{ID: base.ID, Env: base.Env}, opts)
+	if err != nil {
+		return nil, err
+	}
+	have, err := d.engine.Image(ctx, b.Tag)
+	if err != nil && core.CodeOf(err) != core.ErrNotFound {
+		return nil, err
+	}
+	if err == nil && !afresh {
+		return &built{Image: have}, nil
+	}
+	return d.builds.do(ctx, b.Tag, progress, func(ctx context.Context, progress func(core.Progress)) (*built, error) {
+		ctx, cancel := context.WithTimeout(ctx, buildTimeout)
+		defer cancel()
+		return d.runBuild(ctx, b, opts.ID, have, progress)
+	})
+}
+
+// built is an image and whether it was built just now.
+type built struct {
+	*Image
+	now bool
+}
+
+// runBuild builds and removes what only the build needed, and the image that stood under the same name before.
+func (d *Driver) runBuild(ctx context.Context, b *runtimes.Build, id string, before *Image, progress func(core.Progress)) (*built, error) {
+	log := &buildLog{build: b, progress: progress}
+	err := d.engine.Build(ctx, b.Context(), &Build{Tag: b.Tag, Labels: b.Labels, Args: b.Args, Network: b.Network, Output: log})
+	if err == nil {
+		log.end()
+	} else if failed, ok := errors.AsType[*core.Error](err); ok && failed.Code == core.ErrBuild {
+		err = &core.Error{Code: core.ErrBuild, Err: log.failure(failed.Err.Error())}
+	}
+	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
+	left := d.engine.RemoveRest(clean, runtimes.LabelBuild+"="+id)
+	if err != nil {
+		return nil, err
+	}
+	if left != nil {
+		return nil, left
+	}
+	img, err := d.engine.Image(ctx, b.Tag)
+	if err != nil {
+		return nil, err
+	}
+	if before != nil && before.ID != img.ID {
+		if err := d.engine.RemoveImage(clean, before.ID); err != nil && core.CodeOf(err) != core.ErrNotFound && core.CodeOf(err) != core.ErrConflict {
+			return nil, err
+		}
+	}
+	return &built{Image: img, now: true}, nil
+}

@@ -1,0 +1,155 @@
+package enginetest
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// File is a file of an image.
+type File struct {
+	Name string // without the slash before it
+	Mode int64
+	Data []byte
+}
+
+// Load gives the tests' engine an image of one layer that holds files, and
+// nothing else, and removes it when t ends. Arch is in Go's notation.
+func Load(t testing.TB, scheme, ref, arch string, files ...File) {
+	t.Helper()
+	archive := imageArchive(t, ref, arch, files)
+	call(t, scheme, http.MethodPost, "/v1.40/images/load?quiet=1", bytes.NewReader(archive), http.StatusOK)
+	t.Cleanup(func() { RemoveImage(t, scheme, ref) })
+}
+
+// RemoveImage removes an image, if it is there.
+func RemoveImage(t testing.TB, scheme, ref string) {
+	t.Helper()
+	call(t, scheme, http.MethodDelete, "/v1.40/images/"+url.PathEscape(ref)+"?force=1", nil, http.StatusOK, http.StatusNotFound)
+}
+
+// Objects lists the containers and volumes on the tests' engine that have a label, as "kind name".
+func Objects(t testing.TB, scheme, label string) []string {
+	t.Helper()
+	filter := url.QueryEscape(fmt.Sprintf(`{"label":[%q]}`, label))
+	var list []string
+	var containers []struct{ Names []string }
+	decode(t, call(t, scheme, http.MethodGet, "/v1.40/containers/json?all=1&filters="+filter, nil, http.StatusOK), &containers)
+	for _, c := range containers {
+		list = append(list, "container "+strings.Join(c.Names, " "))
+	}
+	var volumes struct{ Volumes []struct{ Name string } }
+	decode(t, call(t, scheme, http.MethodGet, "/v1.40/volumes?filters="+filter, nil, http.StatusOK), &volumes)
+	for _, v := range volumes.Volumes {
+		list = append(list, "volume "+v.Name)
+	}
+	return list
+}
+
+// Container does something to a container behind the driver's back: an API
+// path below the container with its method, as in POST "pause" or DELETE "?force=1".
+func Container(t testing.TB, scheme, method, name, what string) {
+	t.Helper()
+	if !strings.HasPrefix(what, "?") {
+		what = "/" + what
+	}
+	call(t, scheme, method, "/v1.40/containers/"+name+what, nil, http.StatusOK, http.StatusNoContent)
+}
+
+// call makes a call of Docker's API, which Podman's service has as well.
+func call(t testing.TB, scheme, method, path string, body io.Reader, want ...int) []byte {
+	t.Helper()
+	u, err := url.Parse(URL(t, scheme))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", u.Path)
+		},
+	}}
+	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), method, "http://engine"+path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/x-tar")
+	}
+	req.Header.Set("X-Registry-Auth", "e30=") // an empty object: a push asks for one
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, status := range want {
+		if res.StatusCode == status {
+			return answer
+		}
+	}
+	t.Fatalf("%s %s on %s: %s: %s", method, path, scheme, res.Status, answer)
+	return nil
+}
+
+func decode(t testing.TB, data []byte, v any) {
+	t.Helper()
+	if err := json.Unmarshal(data, v); err != nil {
+		t.Fatalf("engine's answer %s: %v", data, err)
+	}
+}
+
+// imageArchive is what "docker save" writes: a configuration, a layer and a manifest
+// (https://github.com/moby/moby/blob/master/image/spec/spec.md).
+func imageArchive(t testing.TB, ref, arch string, files []File) []byte {
+	t.Helper()
+	layer := archive(t, files)
+	sum := sha256.Sum256(layer)
+	config, err := json.Marshal(map[string]any{
+		"architecture": arch, "os": "linux", "config": map[string]any{"Env": []string{"FROM_IMAGE=yes"}},
+		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + hex.EncodeToString(sum[:])}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	configSum := sha256.Sum256(config)
+	name := hex.EncodeToString(configSum[:]) + ".json"
+	manifest, err := json.Marshal([]map[string]any{{"Config": name, "RepoTags": []string{ref}, "Layers": []string{"layer.tar"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return archive(t, []File{
+		{Name: name, Mode: 0o644, Data: config}, {Name: "layer.tar", Mode: 0o644, Data: layer}, {Name: "manifest.json", Mode: 0o644, Data: manifest},
+	})
+}
+
+func archive(t testing.TB, files []File) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	for _, f := range files {
+		if err := w.WriteHeader(&tar.Header{Name: f.Name, Mode: f.Mode, Size: int64(len(f.Data)), Format: tar.FormatUSTAR}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(f.Data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
