@@ -183,7 +183,7 @@ func sandboxes(e *Env, n int) {
 	for i := range n {
 		all.Go(func() {
 			spec := e.Spec()
-			sb, err := core.Start(e.Context(), e.Driver(), spec)
+			sb, err := e.run.start(e.Context(), e.Driver(), spec)
 			if err != nil {
 				e.Errorf("start %d: %v", i, err)
 				return

@@ -43,7 +43,7 @@ func driverCases() []Case {
 			}
 			sb := e.Sandbox()
 			spec := e.Spec()
-			other, err := core.Start(e.Context(), second, spec)
+			other, err := e.run.start(e.Context(), second, spec)
 			if err != nil {
 				e.Errorf("start on the second driver: %v", err)
 			} else {
@@ -76,7 +76,7 @@ func driverMissing(e *Env) {
 	for _, w := range info.Isolation.Missing {
 		spec := e.Spec()
 		spec.Allow = slices.DeleteFunc(slices.Clone(info.Isolation.Missing), func(a core.Weakening) bool { return a == w })
-		sb, err := core.Start(e.Context(), e.Driver(), spec)
+		sb, err := e.run.start(e.Context(), e.Driver(), spec)
 		wantCode(e, "start without allowing "+string(w), err, core.ErrUnsupported)
 		if err == nil {
 			_ = sb.Stop(e.Context())

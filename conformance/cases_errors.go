@@ -38,7 +38,7 @@ func errorCases() []Case {
 			e.within(20*time.Second, "an image that does not exist", func() {
 				_, err := e.Driver().Prepare(e.Context(), spec.Runtime.WithDefaults(), new(core.PrepareOptions))
 				wantCode(e, "prepare", err, core.ErrNotFound, core.ErrUnavailable)
-				sb, err := core.Start(e.Context(), e.Driver(), spec)
+				sb, err := e.run.start(e.Context(), e.Driver(), spec)
 				wantCode(e, "start", err, core.ErrNotFound, core.ErrUnavailable)
 				if err == nil {
 					_ = sb.Stop(e.Context())
@@ -48,7 +48,7 @@ func errorCases() []Case {
 		{ID: "errors/network-missing", Title: "a network that does not exist makes Start fail, with a code", Level: Extended, Requires: core.CapNetwork, Run: func(e *Env) {
 			spec := e.Spec()
 			spec.Network = core.Network("missing-" + e.Marker)
-			sb, err := core.Start(e.Context(), e.Driver(), spec)
+			sb, err := e.run.start(e.Context(), e.Driver(), spec)
 			wantCode(e, "start", err, core.ErrNotFound, core.ErrInvalid, core.ErrUnsupported)
 			if err == nil {
 				_ = sb.Stop(e.Context())
@@ -115,7 +115,7 @@ func noSecrets(e *Env) {
 	}
 	spec := e.Spec()
 	spec.Runtime.Env = map[string]string{"TOKEN": secret + "\x00"}
-	_, err = core.Start(e.Context(), e.Driver(), spec)
+	_, err = e.run.start(e.Context(), e.Driver(), spec)
 	add(err)
 	for i, err := range errs {
 		if err == nil {
@@ -169,7 +169,7 @@ func invalidSpecs(e *Env) {
 	} {
 		spec := e.Spec()
 		change(spec)
-		sb, err := core.Start(e.Context(), d, spec)
+		sb, err := e.run.start(e.Context(), d, spec)
 		wantCode(e, "start with "+name, err, core.ErrInvalid)
 		if err == nil {
 			_ = sb.Stop(e.Context())

@@ -96,7 +96,7 @@ func executeCases() []Case {
 		{ID: "execute/broken-pipe", Title: "a program that writes to a closed pipe dies of it", Level: Core, Run: func(e *Env) {
 			res := e.exec(e.Sandbox(), &core.Command{Shell: "yes | head -n 1", Timeout: 10 * time.Second})
 			wantExit(e, "yes | head -n 1", res, 0)
-			want(e, "its output", string(res.Stdout.Bytes()), "y\n")
+			want(e, "its output", string(res.Stdout.Bytes())+string(res.Stderr.Bytes()), "y\n")
 		}},
 	}
 }

@@ -93,7 +93,7 @@ func killCases() []Case {
 				}
 			}
 		}},
-		{ID: "kill/storm", Title: "of 40 hostile trees, timed out and cancelled, not one process is left", Level: Gold, Timeout: 3 * time.Minute, Run: storm},
+		{ID: "kill/storm", Title: "of 40 hostile trees, timed out and cancelled, not one process is left", Level: Gold, Serial: true, Timeout: 3 * time.Minute, Run: storm},
 	}
 	for _, tree := range trees {
 		cases = append(cases, Case{

@@ -63,7 +63,7 @@ func lifecycleCases() []Case {
 			b := sb.Unwrap()
 			run := e.execute(e.Context(), b, core.Shell("echo up > up; sleep 300"))
 			e.started(sb, "up", "up\n")
-			want(e, "stop", sb.Stop(e.Context()), nil)
+			e.within(10*time.Second, "stop while a command runs", func() { want(e, "stop", sb.Stop(e.Context()), nil) })
 			if e.ended(run, 3*time.Second, "Execute after Stop") {
 				wantCode(e, "the running Execute", run.err, core.ErrStopped)
 			}
@@ -94,7 +94,7 @@ func lifecycleCases() []Case {
 		{ID: "lifecycle/start-canceled", Title: "a start whose context has ended returns its error", Level: Core, Run: func(e *Env) {
 			ctx, cancel := context.WithCancel(e.Context())
 			cancel()
-			sb, err := core.Start(ctx, e.Driver(), e.Spec())
+			sb, err := e.run.start(ctx, e.Driver(), e.Spec())
 			wantError(e, "start", err, context.Canceled)
 			if err == nil {
 				want(e, "stop", sb.Stop(e.Context()), nil)
@@ -104,7 +104,7 @@ func lifecycleCases() []Case {
 			spec := e.Spec()
 			spec.Runtime.Env = map[string]string{"A": "b"}
 			spec.Labels = map[string]string{"label": "value"}
-			sb, err := core.Start(e.Context(), e.Driver(), spec)
+			sb, err := e.run.start(e.Context(), e.Driver(), spec)
 			if err != nil {
 				e.broken("start a sandbox", err)
 			}
@@ -182,13 +182,13 @@ func failedStart(e *Env) {
 	if e.has(core.CapImages) {
 		spec.Runtime.Image, spec.Runtime.BaseImage = e.missingImage(), ""
 		spec.Runtime.Packages, spec.Runtime.SetupCommands = nil, nil
-		_, err := core.Start(e.Context(), e.Driver(), spec)
+		_, err := e.run.start(e.Context(), e.Driver(), spec)
 		want(e, "start from an image that does not exist: an error", err != nil, true)
 		spec.Runtime = e.Spec().Runtime
 	}
 	for _, after := range []time.Duration{time.Millisecond, 20 * time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond} {
 		ctx, cancel := context.WithTimeout(e.Context(), after)
-		sb, err := core.Start(ctx, e.Driver(), spec)
+		sb, err := e.run.start(ctx, e.Driver(), spec)
 		cancel()
 		if err == nil { // it was quicker
 			want(e, "stop", sb.Stop(e.Context()), nil)

@@ -37,7 +37,7 @@ func (e *Env) Spec() *core.Spec {
 
 // Sandbox returns the sandbox that cases share. A case keeps to its own Dir in
 // it, must not restart it, and leaves no process behind.
-func (e *Env) Sandbox() *core.Sandbox {
+func (e *Env) Sandbox() Sandbox {
 	e.Helper()
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -63,19 +63,19 @@ func (e *Env) release() {
 }
 
 // Own starts a sandbox for this case alone and stops it at the end. change may adapt its specification.
-func (e *Env) Own(change ...func(*core.Spec)) *core.Sandbox {
+func (e *Env) Own(change ...func(*core.Spec)) Sandbox {
 	e.Helper()
 	return e.ownOn(e.run.driver, change...)
 }
 
 // ownOn is Own on another driver.
-func (e *Env) ownOn(d core.Driver, change ...func(*core.Spec)) *core.Sandbox {
+func (e *Env) ownOn(d core.Driver, change ...func(*core.Spec)) Sandbox {
 	e.Helper()
 	spec := e.Spec()
 	for _, f := range change {
 		f(spec)
 	}
-	sb, err := core.Start(e.Context(), d, spec)
+	sb, err := e.run.start(e.Context(), d, spec)
 	if err != nil {
 		e.broken("start a sandbox", err)
 	}

@@ -19,6 +19,9 @@ type Harness struct {
 	// Spec is what sandboxes are started from. A case changes a copy. Its
 	// Owner is a random one of the run if it is empty.
 	Spec core.Spec
+	// Start starts a sandbox; nil means core.Start. Whoever wraps sandboxes
+	// proves the wrapper with it: every case then goes through the wrapper.
+	Start func(ctx context.Context, driver core.Driver, spec *core.Spec) (Sandbox, error)
 	// MissingImage is a reference that the engine cannot have, for drivers that
 	// declare images.pull; empty means one at a port of this host that nothing serves.
 	MissingImage string
@@ -33,6 +36,17 @@ type Harness struct {
 	// the run; one of them that passes does, so that the list stays true.
 	KnownFailing []string
 }
+
+// Sandbox is what the cases use of a core.Sandbox, which is one.
+type Sandbox interface {
+	core.Backend
+	core.Declarer
+	Start(ctx context.Context) error
+	Spec() *core.Spec
+	Unwrap() core.Backend
+}
+
+var _ Sandbox = (*core.Sandbox)(nil)
 
 // run is one run of the suite on one driver.
 type run struct {
@@ -52,7 +66,7 @@ type run struct {
 // case gets it, and the last one that has it stops it; so what one case broke
 // does not fail another.
 type shared struct {
-	*core.Sandbox
+	Sandbox
 	users   int
 	retired bool
 }
@@ -87,6 +101,17 @@ func open(ctx context.Context, h *Harness) (*run, error) {
 
 func random() string { return rand.Text()[:12] }
 
+func (r *run) start(ctx context.Context, d core.Driver, spec *core.Spec) (Sandbox, error) {
+	if r.harness.Start != nil {
+		return r.harness.Start(ctx, d, spec)
+	}
+	sb, err := core.Start(ctx, d, spec)
+	if err != nil {
+		return nil, err
+	}
+	return sb, nil
+}
+
 // lease returns the sandbox that the cases share; the caller must release it.
 func (r *run) lease(ctx context.Context) (*shared, error) {
 	r.starting.Lock()
@@ -101,7 +126,7 @@ func (r *run) lease(ctx context.Context) (*shared, error) {
 		return s, nil
 	}
 	spec := r.spec
-	sb, err := core.Start(context.WithoutCancel(ctx), r.driver, &spec)
+	sb, err := r.start(context.WithoutCancel(ctx), r.driver, &spec)
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func (e *Env) needCensus() {
 }
 
 // counted starts a sandbox under an owner of its own, so that the census can tell it from others.
-func (e *Env) counted() (sb *core.Sandbox, owner string) {
+func (e *Env) counted() (sb Sandbox, owner string) {
 	e.Helper()
 	e.needCensus()
 	owner = "conformance-" + e.Marker

@@ -177,8 +177,11 @@ func (w sendWriter) Write(p []byte) (int, error) {
 // call opens a call. It tries again on a new link only while nothing can have been sent.
 func (b *backend) call(ctx context.Context, op protocol.Op, m protocol.Message) (*link, *protocol.Call, error) {
 	for {
-		if b.stopped.Load() {
+		switch {
+		case b.stopped.Load():
 			return nil, nil, core.ErrStopped
+		case ctx.Err() != nil:
+			return nil, nil, context.Cause(ctx)
 		}
 		l, err := b.connect(ctx)
 		if err != nil {
