@@ -46,7 +46,9 @@ type Result struct {
 // Usage is what the command and those of its children that it waited for used.
 type Usage struct {
 	UserTime, SystemTime time.Duration
-	PeakMemory           int64 // bytes, of its largest process
+	// PeakMemory is the size in bytes of its largest process. It is 0 if it is
+	// not known, as for a command that is smaller than the guest itself.
+	PeakMemory int64
 }
 
 // Success reports whether the command exited with status 0.

@@ -3,6 +3,7 @@ package core
 import (
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Profile is a set of isolation rules for a sandbox.
@@ -76,13 +77,24 @@ type Spec struct {
 	Labels map[string]string
 	// Owner is a stable id of whoever may adopt and collect the sandbox.
 	Owner string
-	// Lease is how long the sandbox outlives its last owner; 0 means until Stop.
+	// Workspace names the storage of the work directory, among those of Owner,
+	// which must then be set. It is kept when the sandbox is stopped or lost, and
+	// the next sandbox with that name finds its files. One sandbox at a time may
+	// use it. Empty means storage that ends with the sandbox.
+	Workspace string
+	// Lease is how long the sandbox outlives the process that holds it: when
+	// that has not renewed it for so long, which it does by itself while it
+	// lives, the sandbox ends and is removed with nobody's help. 0 means until
+	// Stop; else at least MinLease.
 	Lease time.Duration
 	// Lazy makes core.Start return at once; the first use, or Sandbox.Start, starts the sandbox.
 	Lazy bool
 	// Progress is told what Start prepares. It is called from one goroutine at a time and should be quick.
 	Progress func(Progress)
 }
+
+// MinLease is the shortest lease; a busy machine may not renew a shorter one in time.
+const MinLease = 5 * time.Second
 
 // LabelPrefix begins every label of ours; the bare key marks every engine object that Caisson made.
 const LabelPrefix = "dev.caisson"
@@ -136,6 +148,9 @@ func (s *Spec) Validate() error {
 	default:
 		return invalidf("spec: Profile %q: use strict, standard or relaxed", s.Profile)
 	}
+	if s.Network == "host" {
+		return invalidf("spec: Network: sandboxes do not share the host's network; use none, default or a network of the engine")
+	}
 	if s.Network != "" {
 		if err := validateName("spec: Network", string(s.Network)); err != nil {
 			return err
@@ -148,8 +163,8 @@ func (s *Spec) Validate() error {
 			return invalidf("spec: Allow: %q is not a weakening: use limits.memory, limits.cpu, limits.pids or seccomp", w)
 		}
 	}
-	if s.Lease < 0 {
-		return invalidf("spec: Lease %v is negative", s.Lease)
+	if s.Lease != 0 && s.Lease < MinLease {
+		return invalidf("spec: Lease %v: at least %v, or 0 for none", s.Lease, MinLease)
 	}
 	if err := s.validateLabels(); err != nil {
 		return err
@@ -166,8 +181,13 @@ func (s *Spec) validateLabels() error {
 			return invalidf("spec: Labels: value of %q: at most 4096 bytes and no NUL", k)
 		}
 	}
-	if len(s.Owner) > 1024 || strings.IndexByte(s.Owner, 0) >= 0 {
-		return invalidf("spec: Owner: at most 1024 bytes and no NUL")
+	for field, id := range map[string]string{"Owner": s.Owner, "Workspace": s.Workspace} {
+		if len(id) > 1024 || strings.IndexByte(id, 0) >= 0 || !utf8.ValidString(id) {
+			return invalidf("spec: %s: at most 1024 bytes of UTF-8 and no NUL", field)
+		}
+	}
+	if s.Workspace != "" && s.Owner == "" {
+		return invalidf("spec: Workspace needs an Owner, among whose workspaces it is")
 	}
 	return nil
 }
