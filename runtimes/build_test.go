@@ -143,7 +143,7 @@ func TestEnvironmentOfBaseImageIsCarriedOver(t *testing.T) {
 	b, err := runtimes.NewBuild(rt, runtimes.BaseImage{ID: baseID, Env: env}, nil)
 	require.NoError(t, err)
 	_, after, _ := strings.Cut(b.Dockerfile, "FROM scratch\n")
-	require.Contains(t, after, `ENV PATH="/usr/local/bin:/usr/bin"`+"\n"+`ENV ODD="a\"b\\c\$HOME #x '"`+"\n"+`ENV EMPTY=""`+"\nWORKDIR")
+	require.Contains(t, after, `ENV PATH="/usr/local/bin:/usr/bin"`+" \\\n"+`    ODD="a\"b\\c\$HOME #x '"`+" \\\n"+`    EMPTY=""`+"\nWORKDIR")
 	_, err = runtimes.NewBuild(rt, runtimes.BaseImage{ID: baseID, Env: []string{"A=b\nUSER root"}}, nil)
 	require.ErrorIs(t, err, core.ErrUnsupported)
 }

@@ -64,9 +64,7 @@ func (f *buildFile) openSource(rt *core.Runtime, files []file) {
 	if hasFile(files, aptIndex) {
 		f.run("use the package index", "/bin/sh", "-ec", aptSourcesScript)
 	}
-	for _, kv := range sourceEnv(rt, files) {
-		f.env("configure", kv)
-	}
+	f.env("point the tools at it", sourceEnv(rt, files))
 }
 
 // closeSource removes the files and takes what is left into an image of its own.
@@ -81,9 +79,7 @@ func (f *buildFile) closeSource(files []file, env []string) {
 	f.run("remove the package source", append([]string{"rm", "-rf", "--"}, roots...)...)
 	f.add("begin the image", "FROM scratch")
 	f.add("take over the result", "COPY --from=build / /")
-	for _, kv := range env {
-		f.env("take over the environment", kv)
-	}
+	f.env("take over the environment", env)
 }
 
 // add appends an instruction.
@@ -105,17 +101,23 @@ func (f *buildFile) run(step string, argv ...string) {
 	f.add(step, "RUN ["+strings.Join(list, sep)+"]")
 }
 
-func (f *buildFile) env(step, kv string) {
-	k, v, _ := strings.Cut(kv, "=")
-	// A name that is not one cannot have been put there by ENV, and an engine would refuse it.
-	if !isName(k) {
-		return
+// env appends an ENV of KEY=VALUE entries.
+func (f *buildFile) env(step string, list []string) {
+	var pairs []string
+	for _, kv := range list {
+		k, v, _ := strings.Cut(kv, "=")
+		if !isName(k) { // ENV cannot have put it there, and would not take it
+			continue
+		}
+		if strings.ContainsAny(v, "\n\r\x00") {
+			f.err = core.Errorf(core.ErrUnsupported, "build", "the base image's environment variable %s has several lines, which a build file cannot hold", k)
+			return
+		}
+		pairs = append(pairs, k+"="+quoted(v))
 	}
-	if strings.ContainsAny(v, "\n\r\x00") {
-		f.err = core.Errorf(core.ErrUnsupported, "build", "the base image's environment variable %s has several lines, which a build file cannot hold", k)
-		return
+	if len(pairs) > 0 {
+		f.add(step, "ENV "+strings.Join(pairs, " \\\n    "))
 	}
-	f.add(step, "ENV "+k+"="+quoted(v))
 }
 
 // jsonString spells s for the exec form. Two '<' in a row would begin a

@@ -8,14 +8,14 @@ RUN ["/bin/sh", \
 RUN ["/bin/sh", \
      "-ec", \
      ". /etc/os-release; read -r index </.caisson-build/apt-index; echo \"deb $index $VERSION_CODENAME main\" >/.caisson-build/sources.list"]
-ENV SSL_CERT_FILE="/.caisson-build/trusted.pem"
-ENV PIP_CERT="/.caisson-build/trusted.pem"
-ENV REQUESTS_CA_BUNDLE="/.caisson-build/trusted.pem"
-ENV CURL_CA_BUNDLE="/.caisson-build/trusted.pem"
-ENV GIT_SSL_CAINFO="/.caisson-build/trusted.pem"
-ENV CARGO_HTTP_CAINFO="/.caisson-build/trusted.pem"
-ENV NODE_EXTRA_CA_CERTS="/.caisson-build/trusted.pem"
-ENV APT_CONFIG="/.caisson-build/apt.conf"
+ENV SSL_CERT_FILE="/.caisson-build/trusted.pem" \
+    PIP_CERT="/.caisson-build/trusted.pem" \
+    REQUESTS_CA_BUNDLE="/.caisson-build/trusted.pem" \
+    CURL_CA_BUNDLE="/.caisson-build/trusted.pem" \
+    GIT_SSL_CAINFO="/.caisson-build/trusted.pem" \
+    CARGO_HTTP_CAINFO="/.caisson-build/trusted.pem" \
+    NODE_EXTRA_CA_CERTS="/.caisson-build/trusted.pem" \
+    APT_CONFIG="/.caisson-build/apt.conf"
 RUN ["/bin/sh", "-c", "true"]
 RUN ["env", \
      "DEBIAN_FRONTEND=noninteractive", \

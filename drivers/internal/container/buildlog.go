@@ -16,7 +16,10 @@ var (
 	stepLine = regexp.MustCompile(`\A(?:\[[0-9]+/[0-9]+\] )?(?:Step|STEP) [0-9]+/[0-9]+ ?: `)
 	// exitCode is how their errors tell the exit code of a step.
 	exitCode = regexp.MustCompile(`(?:returned a non-zero code: |exit status )([0-9]+)\s*\z`)
-	escape   = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
+	// engineTalk is what engines say between the steps, and preamble what they put before a reason.
+	engineTalk = regexp.MustCompile(`\A ?--->|\ARemoved intermediate container |\A-->|\A\[[0-9]+/[0-9]+\] COMMIT |\ACOMMIT `)
+	preamble   = regexp.MustCompile(`\A(?:building at STEP ".*": )?`)
+	escape     = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
 )
 
 // buildLog is a writer that makes progress events of the text that an engine
@@ -47,7 +50,7 @@ func (l *buildLog) end() {
 	line := l.build.Redact(plain(string(l.line)))
 	l.line = l.line[:0]
 	switch {
-	case line == "":
+	case line == "", engineTalk.MatchString(line):
 	case stepLine.MatchString(line):
 		l.step++
 		l.tail, l.size = nil, 0
@@ -67,7 +70,7 @@ func (l *buildLog) end() {
 // failure describes the end of a build that the engine gave a reason for.
 func (l *buildLog) failure(reason string) *runtimes.BuildError {
 	l.end()
-	e := &runtimes.BuildError{Steps: len(l.build.Steps), Reason: l.build.Redact(plain(reason)), Log: strings.Join(l.tail, "\n")}
+	e := &runtimes.BuildError{Steps: len(l.build.Steps), Reason: preamble.ReplaceAllString(l.build.Redact(plain(reason)), ""), Log: strings.Join(l.tail, "\n")}
 	if l.step > 0 && l.step <= len(l.build.Steps) {
 		e.Step, e.Title = l.step, l.build.Steps[l.step-1]
 	}
