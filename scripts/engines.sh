@@ -19,11 +19,12 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 ROOTLESS_USER=caisson-rootless
 
-# background NAME COMMAND...: a daemon of ours with a log and a pid file.
+# background NAME COMMAND...: a daemon of ours with a log and a pid file. It
+# must not stay here: conmon leaves files in the directory that it is started in.
 background() {
   local name=$1
   shift
-  setsid "$@" >"$STATE/$name.log" 2>&1 </dev/null &
+  (cd / && exec setsid "$@") >"$STATE/$name.log" 2>&1 </dev/null &
   echo $! >"$STATE/$name.pid"
 }
 
@@ -127,7 +128,7 @@ rootless() {
     # Left to itself Podman 4.3 copies every layer whole.
     printf '[storage]\ndriver = "overlay"\n' >"$home/.config/containers/storage.conf"
     rm -f "$sock"
-    background rootless env -i -C / HOME="$home" USER="$ROOTLESS_USER" PATH="$PATH" XDG_RUNTIME_DIR="$ROOTLESS_DIR" \
+    background rootless env -i HOME="$home" USER="$ROOTLESS_USER" PATH="$PATH" XDG_RUNTIME_DIR="$ROOTLESS_DIR" \
       setpriv --reuid="$ROOTLESS_USER" --regid="$ROOTLESS_USER" --init-groups \
       podman system service --time=0 "unix://$sock"
     wait_for "$sock" "$STATE/rootless.log"
