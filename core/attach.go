@@ -25,7 +25,7 @@ type Record struct {
 // Attacher finds sandboxes that another process has started, and takes them over.
 type Attacher interface {
 	// Sandboxes lists the sandboxes of an owner, also those that have stopped.
-	// An empty owner lists every one that Caisson has started on this engine.
+	// An empty owner lists all that Caisson has started on this engine.
 	Sandboxes(ctx context.Context, owner string) ([]Record, error)
 
 	// Attach takes over the running sandbox with the id, files, background
@@ -51,6 +51,9 @@ type Collector interface {
 type CollectOptions struct {
 	// Owner selects everything of this owner as well.
 	Owner string
+	// Workspaces selects the workspaces of Owner too; without it they are kept,
+	// since a later sandbox may want their files.
+	Workspaces bool
 	// Keep, if set, saves what it returns true for.
 	Keep func(Leftover) bool
 	// MinAge saves what is younger, because a sandbox is not made in one step; 0 means DefaultMinAge.
@@ -65,7 +68,7 @@ const DefaultMinAge = 2 * time.Minute
 const (
 	LeftoverSandbox   = "sandbox"
 	LeftoverWorkspace = "workspace"
-	LeftoverImage     = "image"
+	LeftoverVolume    = "volume" // of a sandbox that is gone
 )
 
 // Leftover is an object on the engine.

@@ -35,7 +35,7 @@ func body(c *container.Container) (*dockercontainer.Config, *dockercontainer.Hos
 		Tmpfs:   map[string]string{"/tmp": strings.Join(append(container.TmpOptions(), "nr_inodes=16k", fmt.Sprintf("size=%d", c.Tmp)), ",")},
 		ShmSize: c.Shm,
 		Mounts: []mount.Mount{{
-			Type: mount.TypeVolume, Source: c.Volume, Target: c.WorkDir, VolumeOptions: &mount.VolumeOptions{Labels: c.Labels},
+			Type: mount.TypeVolume, Source: c.Volume, Target: c.WorkDir, VolumeOptions: &mount.VolumeOptions{Labels: c.VolumeLabels},
 		}},
 		NetworkMode: network(c.Network), IpcMode: dockercontainer.IPCModePrivate, CgroupnsMode: dockercontainer.CgroupnsModePrivate,
 		LogConfig:     dockercontainer.LogConfig{Type: "none"},

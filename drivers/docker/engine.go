@@ -4,12 +4,15 @@ import (
 	"context"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
 
 	dockercontainer "github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/docker/client"
 
 	"github.com/caisson-dev/caisson/core"
@@ -42,17 +45,58 @@ func (e *engine) Restart(ctx context.Context, name string) error {
 	return e.classify(ctx, e.api.ContainerRestart(ctx, name, dockercontainer.StopOptions{Timeout: &seconds}))
 }
 
-func (e *engine) State(ctx context.Context, name string) (container.State, error) {
+func (e *engine) Signal(ctx context.Context, name, signal string) error {
+	return e.classify(ctx, e.api.ContainerKill(ctx, name, signal))
+}
+
+func (e *engine) Inspect(ctx context.Context, name string) (*container.Status, error) {
 	c, err := e.api.ContainerInspect(ctx, name)
-	switch {
-	case err != nil:
-		return "", e.classify(ctx, err)
-	case c.State.Paused:
-		return container.Paused, nil
-	case c.State.Running && !c.State.Restarting:
-		return container.Running, nil
+	if err != nil {
+		return nil, e.classify(ctx, err)
 	}
-	return container.Stopped, nil
+	s := &container.Status{Name: strings.TrimPrefix(c.Name, "/"), Image: c.Image, Labels: c.Config.Labels, State: container.Stopped}
+	switch {
+	case c.State.Paused:
+		s.State = container.Paused
+	case c.State.Running && !c.State.Restarting:
+		s.State = container.Running
+	}
+	return s, nil
+}
+
+func (e *engine) Containers(ctx context.Context, label string) ([]container.Status, error) {
+	found, err := e.api.ContainerList(ctx, dockercontainer.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
+	if err != nil {
+		return nil, e.classify(ctx, err)
+	}
+	var list []container.Status
+	for i := range found {
+		c := &found[i]
+		s := container.Status{Image: c.ImageID, Labels: c.Labels, State: container.Stopped}
+		for _, name := range c.Names {
+			s.Name = strings.TrimPrefix(name, "/")
+		}
+		switch c.State {
+		case "running":
+			s.State = container.Running
+		case "paused":
+			s.State = container.Paused
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+func (e *engine) Volumes(ctx context.Context, label string) ([]container.Volume, error) {
+	found, err := e.api.VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(filters.Arg("label", label))})
+	if err != nil {
+		return nil, e.classify(ctx, err)
+	}
+	var list []container.Volume
+	for _, v := range found.Volumes {
+		list = append(list, container.Volume{Name: v.Name, Labels: v.Labels})
+	}
+	return list, nil
 }
 
 // Remove polls while another removal is in progress.

@@ -190,7 +190,7 @@ func codeOf(status int, text string) core.Code {
 	switch {
 	case status == http.StatusNotFound, has("no such container", "no such image", "image not known", "no such volume", "no such network", "network not found"):
 		return core.ErrNotFound
-	case status == http.StatusConflict, has("already in use", "being used", "container state improper"):
+	case status == http.StatusConflict, has("already in use", "already exists", "being used", "container state improper"):
 		return core.ErrConflict
 	case has("no space left on device"):
 		return core.ErrResource

@@ -3,6 +3,7 @@ package podman
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -51,19 +52,66 @@ func (e *engine) Restart(ctx context.Context, name string) error {
 	return e.call(ctx, http.MethodPost, "/containers/"+name+"/restart", url.Values{"t": {"0"}}, nil, nil)
 }
 
-func (e *engine) State(ctx context.Context, name string) (container.State, error) {
+func (e *engine) Signal(ctx context.Context, name, signal string) error {
+	return e.call(ctx, http.MethodPost, "/containers/"+name+"/kill", url.Values{"signal": {signal}}, nil, nil)
+}
+
+func (e *engine) Inspect(ctx context.Context, name string) (*container.Status, error) {
 	var c define.InspectContainerData
 	if err := e.call(ctx, http.MethodGet, "/containers/"+name+"/json", nil, nil, &c); err != nil {
-		return "", err
+		return nil, err
 	}
-	switch {
-	case c.State == nil:
-	case c.State.Paused || c.State.Status == "paused":
-		return container.Paused, nil
-	case c.State.Running:
-		return container.Running, nil
+	s := &container.Status{Name: c.Name, Image: c.Image, State: container.Stopped}
+	if c.Config != nil {
+		s.Labels = c.Config.Labels
 	}
-	return container.Stopped, nil
+	if c.State != nil {
+		s.State = state(c.State.Status)
+	}
+	return s, nil
+}
+
+func state(status string) container.State {
+	switch status {
+	case "running":
+		return container.Running
+	case "paused":
+		return container.Paused
+	}
+	return container.Stopped
+}
+
+func (e *engine) Containers(ctx context.Context, label string) ([]container.Status, error) {
+	var found []struct {
+		Names   []string
+		ImageID string
+		Labels  map[string]string
+		State   string
+	}
+	if err := e.call(ctx, http.MethodGet, "/containers/json", url.Values{"all": {"true"}, "filters": {labelled(label)}}, nil, &found); err != nil {
+		return nil, err
+	}
+	var list []container.Status
+	for _, c := range found {
+		s := container.Status{Image: c.ImageID, Labels: c.Labels, State: state(c.State)}
+		if len(c.Names) > 0 {
+			s.Name = c.Names[0]
+		}
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+func (e *engine) Volumes(ctx context.Context, label string) ([]container.Volume, error) {
+	var list []container.Volume
+	err := e.call(ctx, http.MethodGet, "/volumes/json", url.Values{"filters": {labelled(label)}}, nil, &list)
+	return list, err
+}
+
+// labelled is a filter for one label.
+func labelled(label string) string {
+	filter, _ := json.Marshal(map[string][]string{"label": {label}}) // strings always marshal
+	return string(filter)
 }
 
 // Remove sends a timeout of 0, without which Podman waits for the container's own.

@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"encoding/hex"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -30,13 +31,14 @@ type Driver struct {
 	layers   singleflight.Group     // by tag
 	builds   flights[*built]        // by tag
 	starting chan struct{}          // a slot for each start under way
+	holder   string                 // of claims: this process
 }
 
 var _ core.Driver = (*Driver)(nil)
 
 // New returns the driver of an engine. It owns the engine.
 func New(scheme string, engine Engine) *Driver {
-	return &Driver{scheme: scheme, engine: engine, starting: make(chan struct{}, startsAtOnce)}
+	return &Driver{scheme: scheme, engine: engine, starting: make(chan struct{}, startsAtOnce), holder: hex.EncodeToString(random(8))}
 }
 
 // Info describes the engine; see core.Driver.

@@ -32,6 +32,8 @@ type Engine interface {
 	// CreateVolume makes a volume, or does nothing if the engine makes it with the container.
 	CreateVolume(ctx context.Context, name string, labels map[string]string) error
 	RemoveVolume(ctx context.Context, name string) error
+	// Volumes lists the volumes with a label, KEY=VALUE.
+	Volumes(ctx context.Context, label string) ([]Volume, error)
 
 	// Create makes a container with every field of c in one request.
 	Create(ctx context.Context, c *Container) error
@@ -41,7 +43,11 @@ type Engine interface {
 	Exec(ctx context.Context, name, user string, args []string) (io.ReadWriteCloser, error)
 	// Restart kills every process with no grace and starts the container again.
 	Restart(ctx context.Context, name string) error
-	State(ctx context.Context, name string) (State, error)
+	// Signal sends a signal, as in "SIGUSR1", to PID 1.
+	Signal(ctx context.Context, name, signal string) error
+	Inspect(ctx context.Context, name string) (*Status, error)
+	// Containers lists the containers with a label, KEY=VALUE, in every state.
+	Containers(ctx context.Context, label string) ([]Status, error)
 	// Remove kills and removes the container and its anonymous volumes.
 	Remove(ctx context.Context, name string) error
 
@@ -76,6 +82,20 @@ const (
 	Stopped State = "stopped" // or not yet started, or dead
 )
 
+// Status is what an engine knows of a container.
+type Status struct {
+	Name   string
+	Image  string // content id
+	Labels map[string]string
+	State  State
+}
+
+// Volume is what an engine knows of a volume.
+type Volume struct {
+	Name   string
+	Labels map[string]string
+}
+
 // Container is a container to create. The user, the entry point and all that
 // the fields do not name are as every container of ours has them.
 type Container struct {
@@ -85,9 +105,10 @@ type Container struct {
 	User   string   // of PID 1
 	Args   []string // of PID 1
 
-	Volume, WorkDir string // the workspace's volume and where it is mounted
-	Tmp, Shm        int64  // bytes of /tmp and /dev/shm
-	ReadOnly        bool   // the root file system
+	Volume, WorkDir string // the workspace's volume and where it is mounted; an empty name means one that is removed with the container
+	VolumeLabels    map[string]string
+	Tmp, Shm        int64 // bytes of /tmp and /dev/shm
+	ReadOnly        bool  // the root file system
 	Capabilities    []string
 	Seccomp         string // the profile as JSON
 	Network         core.Network

@@ -45,37 +45,78 @@ func keeper(spec *core.Spec) string {
 
 // plan returns the container of a sandbox.
 func plan(spec *core.Spec, image string) *Container {
-	id := make([]byte, 10)
-	_, _ = rand.Read(id) // never fails
-	name := "caisson-" + hex.EncodeToString(id)
 	c := &Container{
-		Name: name, Image: image, Labels: labels(spec),
+		Image: image, Labels: labels(spec),
 		User: keeper(spec), Args: []string{guestPath, "keeper"},
-		Volume: name, WorkDir: spec.Runtime.WorkDir, Tmp: spec.Limits.Tmp, Shm: shmSize,
+		WorkDir: spec.Runtime.WorkDir, Tmp: spec.Limits.Tmp, Shm: shmSize,
 		ReadOnly: spec.Profile == core.Strict, Seccomp: seccomp, Network: spec.Network,
 		Memory: spec.Limits.Memory, CPUs: spec.Limits.CPUs, PIDs: spec.Limits.PIDs,
 	}
 	if spec.Profile == core.Relaxed {
 		c.Capabilities = slices.Sorted(maps.Keys(relaxedCapabilities))
 	}
+	if spec.Lease > 0 { // PID 1 ends itself, and the engine removes what is left
+		c.Args = append(c.Args, "-lease", spec.Lease.String())
+		c.AutoRemove = true
+	}
+	c.Name = "caisson-" + hex.EncodeToString(random(10))
+	switch {
+	case spec.Workspace != "":
+		// Engines keep names unique, so one sandbox at a time has the workspace, whoever starts it.
+		c.Name = workspaceName(spec.Owner, spec.Workspace)
+		c.Volume, c.VolumeLabels = c.Name, workspaceLabels(spec)
+	case spec.Lease == 0:
+		c.Volume, c.VolumeLabels = c.Name, c.Labels
+	}
 	return c
 }
 
-// labels are on every object of a sandbox, from the request that makes it on.
-func labels(spec *core.Spec) map[string]string {
-	l := map[string]string{
-		core.LabelPrefix:              "sandbox",
-		core.LabelPrefix + ".created": time.Now().UTC().Format(time.RFC3339),
-		core.LabelPrefix + ".spec":    digest(spec),
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails
+	return b
+}
+
+// workspaceName is the name on the engine of a workspace and of the sandbox that uses it. It shows nothing of the ids.
+func workspaceName(owner, workspace string) string {
+	sum := sha256.Sum256([]byte(owner + "\x00" + workspace))
+	return "caisson-" + hex.EncodeToString(sum[:16])
+}
+
+// The labels beside the bare one and those of the user.
+const (
+	kindSandbox    = "sandbox"
+	kindWorkspace  = "workspace"
+	labelOwner     = core.LabelPrefix + ".owner"
+	labelWorkspace = core.LabelPrefix + ".workspace"
+	labelCreated   = core.LabelPrefix + ".created"
+	labelLease     = core.LabelPrefix + ".lease"
+	labelSpec      = core.LabelPrefix + ".spec"
+	labelUser      = core.LabelPrefix + ".label." // and the key
+)
+
+func workspaceLabels(spec *core.Spec) map[string]string {
+	return map[string]string{
+		core.LabelPrefix: kindWorkspace, labelOwner: spec.Owner, labelWorkspace: spec.Workspace, labelCreated: now(),
 	}
+}
+
+func now() string { return time.Now().UTC().Format(time.RFC3339) }
+
+// labels are on the container of a sandbox, and on a volume that is its alone, from the request that makes it on.
+func labels(spec *core.Spec) map[string]string {
+	l := map[string]string{core.LabelPrefix: kindSandbox, labelCreated: now(), labelSpec: digest(spec)}
 	if spec.Owner != "" {
-		l[core.LabelPrefix+".owner"] = spec.Owner
+		l[labelOwner] = spec.Owner
+	}
+	if spec.Workspace != "" {
+		l[labelWorkspace] = spec.Workspace
 	}
 	if spec.Lease > 0 {
-		l[core.LabelPrefix+".lease"] = spec.Lease.String()
+		l[labelLease] = spec.Lease.String()
 	}
 	for k, v := range spec.Labels {
-		l[core.LabelPrefix+".label."+k] = v
+		l[labelUser+k] = v
 	}
 	return l
 }

@@ -5,75 +5,136 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/guest"
 )
 
-// launch starts a sandbox from an image. If it fails nothing is left.
-func (d *Driver) launch(ctx context.Context, spec *core.Spec, img *prepared) (core.Backend, error) {
-	s := &sandbox{driver: d, spec: spec, container: plan(spec, img.tag)}
-	if spec.Lease > 0 {
-		return nil, core.Errorf(core.ErrUnsupported, "", "a Lease; stop the sandbox instead")
-	}
-	b, err := s.start(ctx, img)
-	if err == nil {
-		return b, nil
-	}
-	// The engine may have done what it was asked although the answer was cut off.
-	clean, cancelClean := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
-	defer cancelClean()
-	if rmErr := s.remove(clean); rmErr != nil && core.CodeOf(err) != core.ErrUnavailable {
-		err = errors.Join(err, fmt.Errorf("and its remains could not be removed: %w", rmErr))
-	}
-	return nil, err
-}
-
 // sandbox is the engine's side of one sandbox.
 type sandbox struct {
 	driver    *Driver
 	spec      *core.Spec
 	container *Container
+	opened    atomic.Bool // a runner was opened before
+	lease     *lease      // nil without one
 }
 
-func (s *sandbox) start(ctx context.Context, img *prepared) (core.Backend, error) {
+// launch starts a sandbox from an image. If it fails nothing is left.
+func (d *Driver) launch(ctx context.Context, spec *core.Spec, img *prepared) (core.Backend, error) {
+	s := &sandbox{driver: d, spec: spec, container: plan(spec, img.tag)}
+	err := s.create(ctx)
+	if core.CodeOf(err) == core.ErrConflict && s.replaced(ctx) {
+		err = s.create(ctx)
+	}
+	if err != nil {
+		return nil, s.giveUp(ctx, err)
+	}
+	b, err := s.backend(ctx, img.Image)
+	if err != nil {
+		return nil, s.giveUp(ctx, err)
+	}
+	return b, nil
+}
+
+// replaced removes a sandbox of the same workspace that has stopped, so that another can take its place.
+func (s *sandbox) replaced(ctx context.Context) bool {
+	e, name := s.driver.engine, s.container.Name
+	status, err := e.Inspect(ctx, name)
+	if err != nil || status.State != Stopped || status.Labels[labelOwner] != s.spec.Owner {
+		return false
+	}
+	return e.Remove(ctx, name) == nil
+}
+
+// giveUp removes what a failed start may have made: the engine may have done what it was asked although the answer was cut off.
+func (s *sandbox) giveUp(ctx context.Context, err error) error {
+	if core.CodeOf(err) == core.ErrConflict { // the name is another sandbox's
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
+	if rmErr := s.remove(ctx); rmErr != nil && core.CodeOf(err) != core.ErrUnavailable {
+		return errors.Join(err, fmt.Errorf("and its remains could not be removed: %w", rmErr))
+	}
+	return err
+}
+
+// create makes and starts the container. An engine goes on with a request whose
+// client is gone, so one that was cut off could make its object after we have
+// cleaned up; each request runs to its end.
+func (s *sandbox) create(ctx context.Context) error {
 	e, c := s.driver.engine, s.container
-	// An engine goes on with a request whose client is gone, so one that was cut
-	// off could make its object after we have cleaned up. Each runs to its end.
 	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
 	defer cancel()
 	for _, step := range []func() error{
-		func() error { return e.CreateVolume(whole, c.Volume, c.Labels) },
+		func() error { return s.createVolume(whole) },
 		func() error { return e.Create(whole, c) },
 		func() error { return e.Start(whole, c.Name) },
 	} {
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
 		if err := step(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return guest.NewBackend(ctx, &guest.Options{
-		Driver: s.driver.scheme, ID: c.Name, Config: config(s.spec, img.Image), Check: check(s.spec),
+	return nil
+}
+
+// createVolume makes the volume that outlives the container, unless it is there already.
+func (s *sandbox) createVolume(ctx context.Context) error {
+	c := s.container
+	if c.Volume == "" {
+		return nil
+	}
+	err := s.driver.engine.CreateVolume(ctx, c.Volume, c.VolumeLabels)
+	if core.CodeOf(err) == core.ErrConflict && s.spec.Workspace != "" {
+		return nil
+	}
+	return err
+}
+
+// backend opens the runner.
+func (s *sandbox) backend(ctx context.Context, img *Image) (core.Backend, error) {
+	if s.spec.Lease > 0 {
+		s.lease = s.renewing(ctx)
+	}
+	b, err := guest.NewBackend(ctx, &guest.Options{
+		Driver: s.driver.scheme, ID: s.container.Name, Config: config(s.spec, img), Check: check(s.spec),
 		Open: s.open, Restart: s.restart, Remove: s.remove, Alive: s.alive,
 		Info: core.SandboxInfo{
 			Image: img.ID, Profile: s.spec.Profile, Network: s.spec.Network, Created: time.Now(),
-			Limits: core.Limits{Tmp: c.Tmp, OpenFiles: s.spec.Limits.OpenFiles, FileSize: s.spec.Limits.FileSize},
+			Limits: core.Limits{Tmp: s.container.Tmp, OpenFiles: s.spec.Limits.OpenFiles, FileSize: s.spec.Limits.FileSize},
 		},
 	})
+	if err != nil {
+		s.lease.end()
+	}
+	return b, err
 }
 
 func (s *sandbox) open(ctx context.Context) (io.ReadWriteCloser, error) {
-	rw, err := s.driver.engine.Exec(ctx, s.container.Name, user(s.spec), []string{guestPath, "runner", "-alone"})
-	if err == nil {
-		return rw, nil
+	rw, err := s.openRunner(ctx)
+	if err == nil || errors.Is(err, errTaken) {
+		return rw, err
 	}
 	if gone := s.alive(ctx); gone != nil {
 		return nil, gone
 	}
 	return nil, err
+}
+
+// openRunner starts a runner. One that follows another must not take the
+// sandbox from a process that has attached to it meanwhile.
+func (s *sandbox) openRunner(ctx context.Context) (io.ReadWriteCloser, error) {
+	if s.opened.Swap(true) && s.spec.Owner != "" {
+		if err := s.claim(ctx, ""); err != nil {
+			return nil, err
+		}
+	}
+	return s.driver.engine.Exec(ctx, s.container.Name, user(s.spec), []string{guestPath, "runner", "-alone"})
 }
 
 func (s *sandbox) restart(ctx context.Context) error {
@@ -82,25 +143,29 @@ func (s *sandbox) restart(ctx context.Context) error {
 
 // alive says why the sandbox does not run, or nil.
 func (s *sandbox) alive(ctx context.Context) error {
-	state, err := s.driver.engine.State(ctx, s.container.Name)
+	status, err := s.driver.engine.Inspect(ctx, s.container.Name)
 	switch {
 	case core.CodeOf(err) == core.ErrNotFound:
 		return core.Errorf(core.ErrLost, "", "its container was removed")
 	case err != nil:
 		return err
-	case state == Paused:
+	case status.State == Paused:
 		return core.Errorf(core.ErrConflict, "", "its container is paused; unpause it")
-	case state != Running:
+	case status.State != Running:
 		return core.Errorf(core.ErrLost, "", "its container has stopped")
 	}
 	return nil
 }
 
-// remove removes the container, then its volume. What is not there is removed already.
+// remove removes the container, then its volume unless that is a workspace. What is not there is removed already.
 func (s *sandbox) remove(ctx context.Context) error {
+	s.lease.end()
 	e, c := s.driver.engine, s.container
 	if err := e.Remove(ctx, c.Name); err != nil && core.CodeOf(err) != core.ErrNotFound {
 		return err
+	}
+	if c.Volume == "" || s.spec.Workspace != "" {
+		return nil
 	}
 	if err := e.RemoveVolume(ctx, c.Volume); err != nil && core.CodeOf(err) != core.ErrNotFound {
 		return err

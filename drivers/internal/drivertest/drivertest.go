@@ -26,6 +26,7 @@ type suite struct {
 
 // Run runs every test on the tests' engine of the scheme. At its end nothing of it may be left there.
 func Run(t *testing.T, scheme string) {
+	t.Helper()
 	s := &suite{scheme: scheme, driver: enginetest.Open(t, scheme), owner: "drivertest-" + strings.ToLower(rand.Text()[:12])}
 	for _, test := range []struct {
 		name string
@@ -42,6 +43,10 @@ func Run(t *testing.T, scheme string) {
 		{"bombs", s.bombs},
 		{"many at once", s.manyAtOnce},
 		{"cancelled start", s.cancelledStart},
+		{"workspaces", s.workspaces},
+		{"attach", s.attach},
+		{"lease", s.lease},
+		{"collect", s.collect},
 	} {
 		t.Run(test.name, test.run)
 	}

@@ -1,0 +1,94 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caisson-dev/caisson/core"
+)
+
+// lease is the goroutine that renews a sandbox's lease while this process lives.
+type lease struct {
+	cancel context.CancelFunc
+	ended  sync.WaitGroup
+}
+
+// end stops the renewal and waits for it. A nil lease has none.
+func (l *lease) end() {
+	if l != nil {
+		l.cancel()
+		l.ended.Wait()
+	}
+}
+
+// heartbeat is the signal that PID 1 takes for one. It costs no exec, and the workload, being another user, cannot send it.
+const heartbeat = "SIGUSR1"
+
+// renewing starts the renewal of the lease.
+func (s *sandbox) renewing(ctx context.Context) *lease {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	l := &lease{cancel: cancel}
+	l.ended.Go(func() {
+		every := s.spec.Lease / 4 // one or two may fail
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			beat, done := context.WithTimeout(ctx, every)
+			err := s.driver.engine.Signal(beat, s.container.Name, heartbeat)
+			done()
+			if core.CodeOf(err) == core.ErrNotFound {
+				return // the sandbox is gone; its next call says so
+			}
+		}
+	})
+	return l
+}
+
+// claim makes this process the one that holds the sandbox. It returns
+// ErrConflict if another one does, unless that is the process named by from.
+func (s *sandbox) claim(ctx context.Context, from string) error {
+	args := []string{"renew", "-claim", s.driver.holder}
+	if from != "" {
+		args = append(args, "-from", from)
+	}
+	held, err := s.keeper(ctx, args...)
+	if err != nil {
+		return err
+	}
+	if held != s.driver.holder {
+		return &core.Error{Code: core.ErrConflict, Err: errTaken}
+	}
+	return nil
+}
+
+var errTaken = errors.New("another process has taken the sandbox over")
+
+// keeper runs a request to PID 1 and returns who holds the sandbox; empty if nobody has claimed it.
+func (s *sandbox) keeper(ctx context.Context, args ...string) (holder string, err error) {
+	rw, err := s.driver.engine.Exec(ctx, s.container.Name, keeper(s.spec), append([]string{guestPath}, args...))
+	if err != nil {
+		return "", err
+	}
+	defer rw.Close()
+	defer context.AfterFunc(ctx, func() { _ = rw.Close() })()
+	const most = 4 << 10 // far more than it says
+	answer, err := io.ReadAll(io.LimitReader(rw, most))
+	for line := range strings.Lines(string(answer)) {
+		if holder, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "claim "); ok {
+			return holder, nil // a refused claim is an error of the program, but an answer
+		}
+	}
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	return "", core.Errorf(core.ErrUnavailable, "", "the sandbox's keeper does not answer: %w", err)
+}

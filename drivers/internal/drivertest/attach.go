@@ -1,0 +1,154 @@
+package drivertest
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/internal/enginetest"
+)
+
+// workspaces keep their files from sandbox to sandbox, of which one at a time has them.
+func (s *suite) workspaces(t *testing.T) {
+	keeper, ok := core.AsDriver[core.Workspacer](s.driver)
+	require.True(t, ok)
+	shared := func(spec *core.Spec) { spec.Workspace = "ws/ü \n../x" }
+	first := s.start(t, shared)
+	sh(t, first, "echo kept > file; echo lost > /tmp/file")
+	_, err := core.Start(t.Context(), s.driver, s.spec(shared))
+	require.ErrorIs(t, err, core.ErrConflict)
+	require.Equal(t, "kept\n", sh(t, first, "cat file"), "a start that was refused took the sandbox along")
+	require.ErrorIs(t, keeper.RemoveWorkspace(t.Context(), s.owner, "ws/ü \n../x"), core.ErrConflict)
+	other := s.start(t, func(spec *core.Spec) { spec.Workspace = "ws/ü \n../X" })
+	require.Equal(t, "none\n", sh(t, other, "cat file 2>/dev/null || echo none"))
+	require.NoError(t, first.Stop(t.Context()))
+
+	second := s.start(t, shared)
+	require.Equal(t, "kept\nnone\n", sh(t, second, "cat file; cat /tmp/file 2>/dev/null || echo none"))
+	enginetest.Container(t, s.scheme, http.MethodPost, name(t, second), "kill")
+	require.Eventually(t, func() bool {
+		_, err := second.Execute(t.Context(), core.Program("true"))
+		return core.CodeOf(err) == core.ErrLost
+	}, 5*time.Second, 50*time.Millisecond)
+	third := s.start(t, shared) // replaces the dead one
+	require.Equal(t, "kept\n", sh(t, third, "cat file"))
+	for _, sb := range []*core.Sandbox{third, other} {
+		require.NoError(t, sb.Stop(t.Context()))
+	}
+	require.NoError(t, keeper.RemoveWorkspace(t.Context(), s.owner, "ws/ü \n../x"))
+	require.NoError(t, keeper.RemoveWorkspace(t.Context(), s.owner, "ws/ü \n../X"))
+	require.NoError(t, keeper.RemoveWorkspace(t.Context(), s.owner, "ws/ü \n../X"), "there is none")
+}
+
+// attach hands a sandbox from one process to the next; two drivers stand for them.
+func (s *suite) attach(t *testing.T) {
+	owned := func(spec *core.Spec) { spec.Labels = map[string]string{"purpose": "a = b, \"c\""} }
+	before := s.start(t, owned)
+	sh(t, before, "echo kept > /tmp/file; setsid sleep 77 >/dev/null 2>&1 &")
+	id := name(t, before)
+
+	next := enginetest.Open(t, s.scheme)
+	attacher, ok := core.AsDriver[core.Attacher](next)
+	require.True(t, ok)
+	records, err := attacher.Sandboxes(t.Context(), s.owner)
+	require.NoError(t, err)
+	at := slices.IndexFunc(records, func(r core.Record) bool { return r.ID == id })
+	require.GreaterOrEqual(t, at, 0)
+	require.True(t, records[at].Running)
+	require.Equal(t, map[string]string{"purpose": "a = b, \"c\""}, records[at].Labels)
+	require.WithinDuration(t, time.Now(), records[at].Created, time.Minute)
+
+	_, err = core.Attach(t.Context(), next, id, s.spec(owned, func(spec *core.Spec) { spec.Limits.PIDs = 99 }))
+	require.ErrorIs(t, err, core.ErrConflict, "another spec")
+	_, err = core.Attach(t.Context(), next, id, s.spec(owned, func(spec *core.Spec) { spec.Owner = "somebody else" }))
+	require.ErrorIs(t, err, core.ErrConflict, "another owner")
+	_, err = core.Attach(t.Context(), next, "caisson-none", s.spec(owned))
+	require.ErrorIs(t, err, core.ErrLost)
+
+	after, err := core.Attach(t.Context(), next, id, s.spec(owned))
+	require.NoError(t, err)
+	require.Equal(t, "kept\n", sh(t, after, "cat /tmp/file"))
+	_, err = before.Execute(t.Context(), core.Program("true"))
+	if core.CodeOf(err) == core.ErrIndeterminate { // sent before it was known that the runner is another's
+		_, err = before.Execute(t.Context(), core.Program("true"))
+	}
+	require.ErrorIs(t, err, core.ErrConflict, "the process that had it before")
+	require.Equal(t, "still\n", sh(t, after, "echo still"))
+	require.NoError(t, after.Stop(t.Context()))
+}
+
+// ownerVariable makes this test a process that starts a sandbox with a lease and waits to be killed.
+const ownerVariable = "CAISSON_DRIVERTEST_OWNER"
+
+const shortLease = core.MinLease
+
+// lease ends a sandbox whose process was killed, with nobody's help, and no other.
+func (s *suite) lease(t *testing.T) {
+	if owner := os.Getenv(ownerVariable); owner != "" {
+		s.owner = owner
+		_, err := core.Start(t.Context(), s.driver, s.spec(func(spec *core.Spec) { spec.Lease = shortLease }))
+		require.NoError(t, err)
+		_, _ = os.Stdout.WriteString("\nstarted\n")
+		select {}
+	}
+	alive := s.start(t, func(spec *core.Spec) { spec.Lease = shortLease })
+	owner := s.owner + "-killed"
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestEngine$/^lease$", "-test.v")
+	child.Env = append(os.Environ(), ownerVariable+"="+owner)
+	out, err := child.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, child.Start())
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && lines.Text() != "started" {
+		t.Log(lines.Text())
+	}
+	label := core.LabelPrefix + ".owner=" + owner
+	require.NotEmpty(t, enginetest.Objects(t, s.scheme, label))
+	require.NoError(t, child.Process.Kill())
+	_ = child.Wait() // it was killed
+	killed := time.Now()
+	require.Eventually(t, func() bool { return len(enginetest.Objects(t, s.scheme, label)) == 0 }, shortLease+30*time.Second, 200*time.Millisecond)
+	t.Logf("gone %v after its process, with a lease of %v", time.Since(killed).Round(time.Millisecond), shortLease)
+	require.Equal(t, "alive\n", sh(t, alive, "echo alive"), "a sandbox whose process lives has ended")
+}
+
+// collect removes exactly what it is asked to.
+func (s *suite) collect(t *testing.T) {
+	collector, ok := core.AsDriver[core.Collector](s.driver)
+	require.True(t, ok)
+	mine, others := s.start(t), s.start(t, func(spec *core.Spec) { spec.Owner += "-neighbour" })
+	workspace := s.start(t, func(spec *core.Spec) { spec.Workspace = "kept" })
+	require.NoError(t, workspace.Stop(t.Context()))
+	collect := func(opts core.CollectOptions) []string {
+		found, err := collector.Collect(context.Background(), &opts)
+		require.NoError(t, err)
+		var list []string
+		for _, l := range found {
+			if strings.HasPrefix(l.Owner, s.owner) {
+				list = append(list, l.Kind+" "+l.ID)
+			}
+		}
+		slices.Sort(list)
+		return list
+	}
+	require.Empty(t, collect(core.CollectOptions{Owner: s.owner}), "all is too young")
+	wanted := []string{"sandbox " + name(t, mine), "volume " + name(t, mine)}
+	require.Equal(t, wanted, collect(core.CollectOptions{Owner: s.owner, MinAge: 1, DryRun: true}))
+	require.Empty(t, collect(core.CollectOptions{Owner: s.owner, MinAge: 1, Keep: func(core.Leftover) bool { return true }}))
+	require.Equal(t, "alive\n", sh(t, mine, "echo alive"))
+	require.Equal(t, wanted, collect(core.CollectOptions{Owner: s.owner, MinAge: 1}))
+	_, err := mine.Execute(t.Context(), core.Program("true"))
+	require.ErrorIs(t, err, core.ErrLost)
+	require.Len(t, collect(core.CollectOptions{Owner: s.owner, MinAge: 1, Workspaces: true}), 1)
+	require.Empty(t, s.census(t))
+	require.Equal(t, "alive\n", sh(t, others, "echo alive"), "a neighbour with a similar owner was collected")
+}
