@@ -152,7 +152,7 @@ func TestOutputsEnvironmentAndInput(t *testing.T) {
 	require.Equal(t, "own|a b\n$x'\xff|in"+h.dir+"\n", string(res.Stdout.Bytes()))
 	require.Equal(t, "err", res.Stderr.String())
 	require.NotNil(t, res.Usage)
-	require.Positive(t, res.Usage.PeakMemory)
+	require.Positive(t, res.Usage.UserTime+res.Usage.SystemTime)
 	require.Equal(t, "base\n", h.sh(t, "echo $GREETING; cat").Stdout.String(), "environment of another command, or no end of an empty input")
 
 	flood := h.sh(t, "head -c 33554432 /dev/zero")

@@ -17,6 +17,8 @@ import (
 // allocation, no growing stack, no write of a Go pointer to the heap, no call
 // of anything but each other and raw system calls. What they read is kept
 // alive, and what they write is not read by the runner, until the leader has ended.
+// The race detector is kept out of them; only its counters of coverage, with
+// -race and -cover together, cannot be, and end the test.
 type leader struct {
 	argv, envp cStrings
 	programs   cStrings // the paths to try, in order
@@ -160,8 +162,8 @@ func (l *leader) lead() {
 	if l.errno != 0 {
 		report(&record{Kind: recordNoExec, Value: l.errno})
 	} else {
-		report(&record{Kind: recordStarted, Value: int32(pid)})
 		preferVictim(pid)
+		report(&record{Kind: recordStarted, Value: int32(pid)})
 	}
 	reap(pid, l.errno != 0)
 }

@@ -159,6 +159,11 @@ func (p *process) exitOf(r *record) protocol.Exit {
 		SystemTime: time.Duration(r.System) * time.Microsecond,
 		PeakMemory: r.PeakMemory << 10,
 	}}
+	// Until it executes its program a command is the runner's size, and the kernel counts that in.
+	var own unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &own); err == nil && r.PeakMemory <= own.Maxrss {
+		exit.Usage.PeakMemory = 0
+	}
 	status := unix.WaitStatus(uint32(r.Value))
 	if status.Signaled() {
 		exit.Reason, exit.Signal = core.Signaled, signalName(int(status.Signal()))
