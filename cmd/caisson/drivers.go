@@ -11,6 +11,7 @@ import (
 
 	"github.com/caisson-dev/caisson/core"
 	_ "github.com/caisson-dev/caisson/drivers/docker" // each registers its scheme
+	_ "github.com/caisson-dev/caisson/drivers/fake"
 	_ "github.com/caisson-dev/caisson/drivers/podman"
 )
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/runtimes"
 )
 
 // imageEnv names the image to use when no flag does.
@@ -20,7 +22,8 @@ const imageEnv = "CAISSON_IMAGE"
 
 // runOptions are the flags of `caisson run`.
 type runOptions struct {
-	driver, image, script    string
+	driver, script           string
+	image, runtime           string
 	timeout                  time.Duration
 	env, uploads, downloads  []string
 	network, profile, memory string
@@ -34,6 +37,7 @@ func (o *runOptions) register(f *pflag.FlagSet) {
 	driverFlag(f, &o.driver)
 	f.StringVarP(&o.script, "command", "c", "", "run `SCRIPT` with the sandbox's sh")
 	f.StringVar(&o.image, "image", "", "container image to run in (default $"+imageEnv+")")
+	f.StringVar(&o.runtime, "runtime", "", "built-in runtime `NAME` to run in, see caisson runtimes ls")
 	f.DurationVar(&o.timeout, "timeout", 0, "end the command and all that it started after this time, such as 30s")
 	f.StringArrayVar(&o.env, "env", nil, "set `KEY=VALUE` for the command; KEY alone takes this program's value")
 	f.StringArrayVar(&o.uploads, "upload", nil, "copy `LOCAL[:REMOTE]`, a file or a directory, into the sandbox first")
@@ -52,7 +56,7 @@ func (o *runOptions) register(f *pflag.FlagSet) {
 type job struct {
 	driver     string
 	spec       *core.Spec
-	images     []string // to try in turn for the spec
+	images     []string // to try in turn if the spec has no runtime
 	command    *core.Command
 	uploads    []transfer
 	downloads  []transfer
@@ -87,10 +91,26 @@ func (o *runOptions) job(args []string, program bool) (*job, error) {
 		return nil, err
 	}
 	j.command.Timeout = o.timeout
-	if image := cmpOr(o.image, os.Getenv(imageEnv)); image != "" {
-		j.images = []string{image}
+	if err := o.setSource(j); err != nil {
+		return nil, err
 	}
 	return j, j.command.Validate()
+}
+
+// setSource sets what the sandbox is made from if the user says so; else the command's own images stay.
+func (o *runOptions) setSource(j *job) error {
+	switch {
+	case o.image != "" && o.runtime != "":
+		return errors.New("--image and --runtime exclude each other")
+	case o.runtime != "":
+		var err error
+		j.spec.Runtime, err = runtimes.Get(o.runtime)
+		return err
+	}
+	if image := cmp.Or(o.image, os.Getenv(imageEnv)); image != "" {
+		j.images = []string{image}
+	}
+	return nil
 }
 
 func (o *runOptions) spec() (*core.Spec, error) {
@@ -212,11 +232,4 @@ func parseDownload(arg string) (transfer, error) {
 		return transfer{}, err
 	}
 	return transfer{local: local, remote: remote}, nil
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

@@ -28,7 +28,7 @@ func languages() map[string]language {
 	return map[string]language{
 		".sh": {"sh", shellImages()},
 		".py": {"python3", []string{"python:3.12-slim", localBase}},
-		".js": {"node", []string{"node:22-slim", localNode}},
+		".js": {"node", []string{"node:20-slim", localNode}},
 	}
 }
 

@@ -46,7 +46,7 @@ func (p *progress) event(ev core.Progress) {
 			p.draw(ev)
 		} else if time.Since(p.lately) >= lineInterval {
 			p.lately = time.Now()
-			fmt.Fprintf(p.w, "caisson: pulling: %s of %s\n", size(ev.Current), size(ev.Total))
+			fmt.Fprintln(p.w, "caisson: pulling"+amount(ev))
 		}
 	case core.ProgressStep:
 		p.clear()
@@ -86,9 +86,10 @@ func (p *progress) close() {
 	}
 }
 
-func size(n int64) string {
-	if n <= 0 {
-		return "an unknown size"
+// amount says how much of a pull is done, as far as it is known.
+func amount(ev core.Progress) string {
+	if ev.Total <= 0 {
+		return ""
 	}
-	return units.BytesSize(float64(n))
+	return fmt.Sprintf(": %s of %s", units.BytesSize(float64(ev.Current)), units.BytesSize(float64(ev.Total)))
 }

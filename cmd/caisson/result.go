@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -50,7 +51,8 @@ func (r *run) explain(res *core.Result) {
 // report is the answer of `caisson run --json`. Fields are only ever added.
 type report struct {
 	Driver     string   `json:"driver,omitempty"`
-	Image      string   `json:"image,omitempty"`
+	Runtime    string   `json:"runtime,omitempty"`
+	Image      string   `json:"image,omitempty"` // its own, or what the runtime is built from
 	Reason     string   `json:"reason,omitempty"`
 	ExitCode   *int     `json:"exit_code"` // null if it did not exit
 	Signal     string   `json:"signal,omitempty"`
@@ -87,8 +89,8 @@ func (r *run) report(res *core.Result, failure error) error {
 	if r.info != nil {
 		rep.Driver = r.info.Driver
 	}
-	if r.spec.Runtime != nil {
-		rep.Image = r.spec.Runtime.Image
+	if rt := r.spec.Runtime; rt != nil {
+		rep.Runtime, rep.Image = rt.Name, cmp.Or(rt.Image, rt.BaseImage)
 	}
 	if res != nil {
 		rep.Reason, rep.Signal, rep.Restarted = string(res.Reason), res.Signal, res.Restarted

@@ -22,7 +22,7 @@ killed it, 137 if it ran out of memory, 124 after a timeout and 125 for errors o
 Caisson itself.
 
 Without --image or --runtime, an image with the interpreter is chosen: ` + "`debian:bookworm-slim`" + `,
-for .py files ` + "`python:3.12-slim`" + `, for .js files ` + "`node:22-slim`" + `; $` + imageEnv + ` names another.`
+for .py files ` + "`python:3.12-slim`" + `, for .js files ` + "`node:20-slim`" + `; $` + imageEnv + ` names another.`
 
 const runExamples = `  caisson run -c 'echo hello from $(id -un)'
   caisson run --timeout 10s --upload data.csv --download result.json analysis.py
@@ -100,8 +100,10 @@ func (r *run) execute(ctx context.Context) (res *core.Result, err error) {
 	}
 	show := newProgress(r.stderr)
 	defer show.close()
-	if r.spec.Runtime, err = firstImage(ctx, drv, r.images, r.stderr, show.event); err != nil {
-		return nil, err
+	if r.spec.Runtime == nil {
+		if r.spec.Runtime, err = firstImage(ctx, drv, r.images, r.stderr, show.event); err != nil {
+			return nil, err
+		}
 	}
 	r.spec.Progress = show.event
 	r.spec.Lazy = true // so that a signal can stop what is still starting

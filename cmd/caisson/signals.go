@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -51,4 +52,12 @@ func catchSignals(ctx context.Context, abandon func()) (_ context.Context, relea
 		close(done)
 		cancel(nil)
 	}
+}
+
+// interrupted returns the exit status of a signal that ended ctx, or else err.
+func interrupted(ctx context.Context, err error) error {
+	if sig, ok := errors.AsType[interruption](context.Cause(ctx)); ok {
+		return status(sig.status())
+	}
+	return err
 }
