@@ -48,7 +48,7 @@ func newSandbox(d *Driver, spec *core.Spec, image *core.Prepared) *sandbox {
 	}
 	s.install()
 	s.kernel = kernel.New(kernel.Options{
-		FS: s.fs, RAM: s.ram, MaxProcesses: int(spec.Limits.PIDs), OpenFiles: int(spec.Limits.OpenFiles), Loader: load, Hostname: s.hostname(),
+		FS: s.fs, RAM: s.ram, MaxProcesses: int(spec.Limits.PIDs), OpenFiles: int(spec.Limits.OpenFiles), Loader: load, Hostname: s.hostname(), Arch: arch(),
 	})
 	return s
 }

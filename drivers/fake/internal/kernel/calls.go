@@ -91,6 +91,19 @@ func (p *Process) Touch(name string, follow bool, at time.Time) error {
 	return p.kernel.FS.Touch(p.User, p.Abs(name), follow, at)
 }
 
+// Statfs returns how many bytes of the volume of a file are taken, and how many it has.
+func (p *Process) Statfs(name string) (used, limit int64, err error) {
+	p.check()
+	f := p.kernel.FS
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at, err := f.find(p.User, p.Abs(name), true)
+	if err != nil {
+		return 0, 0, err
+	}
+	return at.node.room.used, at.node.room.limit, nil
+}
+
 // Chdir changes the directory of the process to an absolute path.
 func (p *Process) Chdir(name string) error {
 	info, err := p.Stat(name)

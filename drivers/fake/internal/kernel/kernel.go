@@ -19,8 +19,8 @@ type Options struct {
 	OpenFiles int
 	// Loader returns the program of an executable file that is no script, or nil if there is none.
 	Loader func(data []byte) Program
-	// Hostname is what uname(2) says.
-	Hostname string
+	// Hostname and Arch, in Go's notation, are what uname(2) says.
+	Hostname, Arch string
 }
 
 // Kernel is a set of processes with a file system.
@@ -37,6 +37,9 @@ type Kernel struct {
 	init  *Process
 	run   sync.WaitGroup
 }
+
+// Release is the version of the kernel.
+const Release = "6.0.0-fake"
 
 const maxPID = 32768
 

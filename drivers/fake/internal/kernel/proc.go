@@ -29,7 +29,7 @@ func (k *Kernel) installProc() {
 			used, limit := k.RAM.used, k.RAM.limit // the FS's lock is held
 			return fmt.Sprintf("MemTotal:       %8d kB\nMemFree:        %8d kB\nMemAvailable:   %8d kB\n", limit>>10, (limit-used)>>10, (limit-used)>>10)
 		},
-		"version": func() string { return "Linux version 6.0.0-fake\n" },
+		"version": func() string { return "Linux version " + Release + "\n" },
 	} {
 		k.FS.Install("/proc/"+name, Node{Mode: 0o444, Made: made})
 	}
@@ -54,8 +54,8 @@ func (k *Kernel) uninstallProcess(p *Process) { k.FS.Uninstall(k.procDir(p)) }
 
 const maxComm = 15
 
-// comm returns the short name of a process.
-func comm(i Info) string {
+// Comm returns the short name of a process.
+func (i *Info) Comm() string {
 	if len(i.Args) == 0 {
 		return "?"
 	}
@@ -63,7 +63,7 @@ func comm(i Info) string {
 	return name[:min(len(name), maxComm)]
 }
 
-func procComm(i Info) string { return comm(i) + "\n" }
+func procComm(i Info) string { return i.Comm() + "\n" }
 
 func procCmdline(i Info) string {
 	if i.State == 'Z' || len(i.Args) == 0 {
@@ -77,7 +77,7 @@ const ticks = time.Second / 100
 
 func procStat(i Info) string {
 	return fmt.Sprintf("%d (%s) %c %d %d %d 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 %d 0 0\n",
-		i.PID, comm(i), i.State, i.Parent, i.Group, i.Session, i.Started.UnixNano()/int64(ticks)%(1<<40))
+		i.PID, i.Comm(), i.State, i.Parent, i.Group, i.Session, i.Started.UnixNano()/int64(ticks)%(1<<40))
 }
 
 func procStatus(i Info) string {
@@ -87,7 +87,7 @@ func procStatus(i Info) string {
 		caps = RootCapabilities
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Name:\t%s\nUmask:\t0022\nState:\t%c (%s)\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n", comm(i), i.State, states[i.State], i.PID, i.PID, i.Parent)
+	fmt.Fprintf(&b, "Name:\t%s\nUmask:\t0022\nState:\t%c (%s)\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\n", i.Comm(), i.State, states[i.State], i.PID, i.PID, i.Parent)
 	fmt.Fprintf(&b, "Uid:\t%[1]d\t%[1]d\t%[1]d\t%[1]d\nGid:\t%[2]d\t%[2]d\t%[2]d\t%[2]d\nGroups:\t%[2]d \n", i.User.UID, i.User.GID)
 	fmt.Fprintf(&b, "CapInh:\t%016x\nCapPrm:\t%016x\nCapEff:\t%016x\nCapBnd:\t%016x\nCapAmb:\t%016x\n", 0, caps, caps, caps, 0)
 	b.WriteString("NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t1\n")

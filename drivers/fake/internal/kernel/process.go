@@ -338,8 +338,8 @@ func (p *Process) Parent() int {
 // Kernel returns the kernel, whose methods may be called from any goroutine.
 func (p *Process) Kernel() *Kernel { return p.kernel }
 
-// Done is closed when the process has ended. It may be called from any goroutine.
-func (p *Process) Done() <-chan struct{} { return p.over }
+// Ended is closed when the process has ended. It may be called from any goroutine.
+func (p *Process) Ended() <-chan struct{} { return p.over }
 
 // Killed is closed when the process has to end. It may be called from any goroutine.
 func (p *Process) Killed() <-chan struct{} { return p.killed }

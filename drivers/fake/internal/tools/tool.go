@@ -35,6 +35,7 @@ type entry struct {
 	run func(*tool)
 	// flags are its options as for getopt(3). A '+' before them means that
 	// options end at the first operand; "raw" that the command parses its own.
+	// One ':' after a letter is for a value, two for a value that may be left out.
 	flags string
 	// long gives letters to long options: "all=a lines=n".
 	long string
@@ -103,7 +104,7 @@ func (t *tool) parse(e entry) bool {
 			if !ok {
 				return t.usage("unrecognized option '--%s'", name)
 			}
-			if takesValue(flags, flag) && !given {
+			if takesValue(flags, flag) && !given && !mayTakeValue(flags, flag) {
 				if len(args) == 0 {
 					return t.usage("option '--%s' requires an argument", name)
 				}
@@ -137,7 +138,7 @@ func (t *tool) cluster(flags, cluster string, args []string) ([]string, bool) {
 			continue
 		}
 		value := cluster[i+len(string(flag)):]
-		if value == "" {
+		if value == "" && !mayTakeValue(flags, flag) {
 			if len(args) == 0 {
 				return args, t.usage("option requires an argument -- '%c'", flag)
 			}
@@ -163,6 +164,12 @@ func longFlag(long, name string) (rune, bool) {
 func takesValue(flags string, flag rune) bool {
 	at := strings.IndexRune(flags, flag)
 	return at >= 0 && strings.HasPrefix(flags[at+len(string(flag)):], ":")
+}
+
+// mayTakeValue reports whether an option has its value in the same argument, if it has one.
+func mayTakeValue(flags string, flag rune) bool {
+	at := strings.IndexRune(flags, flag)
+	return at >= 0 && strings.HasPrefix(flags[at+len(string(flag)):], "::")
 }
 
 // has reports whether an option was given.
