@@ -30,7 +30,6 @@ func TestUsage(t *testing.T) {
 
 // TestRun runs the scripts that every driver must pass alike.
 func TestRun(t *testing.T) {
-	t.Run("fake", func(t *testing.T) { scripts(t, "script", map[string]string{driverEnv: fakeURL}) })
 	for _, scheme := range []string{"docker", "podman"} {
 		t.Run(scheme, func(t *testing.T) {
 			scripts(t, "script", map[string]string{
