@@ -37,7 +37,15 @@ type BuildOptions struct {
 	// whoever runs the build can find what a failed one left. It is not part
 	// of the tag and should be random. Empty means no mark.
 	ID string
+	// Guard is for an engine that goes on with a step although its client has
+	// left: each step ends within two seconds once its root file system was
+	// removed. So that this can be done, a step's first line of output is
+	// GuardLine and the host name, which names its container.
+	Guard bool
 }
+
+// GuardLine begins the first line of output of a guarded step.
+const GuardLine = "caisson: step in "
 
 // Build is what an engine needs to build the image of a runtime. It is not changed by its methods.
 type Build struct {
@@ -82,7 +90,7 @@ func NewBuild(rt *core.Runtime, base BaseImage, opts *BuildOptions) (*Build, err
 	if err != nil {
 		return nil, err
 	}
-	f := newBuildFile(rt, base, opts.ID, files)
+	f := newBuildFile(rt, base, opts, files)
 	if f.err != nil {
 		return nil, f.err
 	}
@@ -104,7 +112,7 @@ func (b *Build) Redact(line string) string { return b.secrets.Replace(line) }
 // digest covers the build file in its plain form, because how packages were
 // reached leaves no mark in the image, and the index that they came from.
 func digest(rt *core.Runtime, base BaseImage) string {
-	plain := newBuildFile(rt, base, "", nil)
+	plain := newBuildFile(rt, base, new(BuildOptions), nil)
 	index := ""
 	if rt.Source.Index != "" {
 		index = withoutUser(rt.Source.Index)

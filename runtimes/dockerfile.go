@@ -13,12 +13,19 @@ import (
 // sourceDir holds what a build needs to reach its packages, while it runs.
 const sourceDir = "/.caisson-build"
 
+// guardScript runs "$@" for as long as a file can be made beside it. It is the
+// first process of its namespace, so that its end is the end of all.
+const guardScript = `trap 'exit 143' USR1; read -r name </proc/sys/kernel/hostname; echo "` + GuardLine + `$name"; ` +
+	`"$@" & step=$!; { while sleep 1 && : >/.caisson-alive; do :; done; kill -USR1 $$; } 2>/dev/null & guard=$!; ` +
+	`wait $step; code=$?; kill $guard; wait $guard; rm -f /.caisson-alive; exit $code`
+
 // buildFile is a build file in the making. Nothing in it is interpreted: what
 // comes from a runtime stands in the exec form of RUN, as JSON, or was
 // validated to hold no character that means anything.
 type buildFile struct {
 	text  strings.Builder
 	steps []string
+	guard bool
 	err   error
 }
 
@@ -26,15 +33,15 @@ type buildFile struct {
 // of which holds the files; the second takes over the result without its
 // history, as no engine's oldest builder can give a file to a step and keep it
 // out of the image's layers.
-func newBuildFile(rt *core.Runtime, base BaseImage, id string, files []file) *buildFile {
-	f := new(buildFile)
+func newBuildFile(rt *core.Runtime, base BaseImage, opts *BuildOptions, files []file) *buildFile {
+	f := &buildFile{guard: opts.Guard}
 	from := "FROM " + baseName(rt, base)
 	if len(files) > 0 {
 		from += " AS build"
 	}
 	f.add("start from "+rt.BaseImage, from)
-	if id != "" {
-		f.add("mark the build", "LABEL "+LabelBuild+"="+quoted(id))
+	if opts.ID != "" {
+		f.add("mark the build", "LABEL "+LabelBuild+"="+quoted(opts.ID))
 	}
 	f.add("be root", "USER 0:0")
 	if len(files) > 0 {
@@ -90,6 +97,9 @@ func (f *buildFile) add(step, instruction string) {
 
 // run appends a RUN in exec form, one argument to a line if it is long.
 func (f *buildFile) run(step string, argv ...string) {
+	if f.guard {
+		argv = append([]string{"/bin/sh", "-c", guardScript, "guard"}, argv...)
+	}
 	list := make([]string, len(argv))
 	for i, arg := range argv {
 		list[i] = jsonString(arg)

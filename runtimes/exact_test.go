@@ -196,3 +196,19 @@ func unquote(t *testing.T, word string) string {
 	}
 	return out.String()
 }
+
+func TestGuardedStepsAreTheSameSteps(t *testing.T) {
+	t.Parallel()
+	rt := &core.Runtime{BaseImage: "debian", Packages: []string{"a>=1"}, SetupCommands: []string{"true"}, Source: core.PackageSource{CA: []byte(certificate)}}
+	plain, guarded := build(t, rt, nil), build(t, rt, &runtimes.BuildOptions{Guard: true})
+	require.Equal(t, plain.Tag, guarded.Tag)
+	require.Equal(t, plain.Steps, guarded.Steps)
+	want, got := parse(t, plain.Dockerfile), parse(t, guarded.Dockerfile)
+	for i, in := range got {
+		if in.name == "RUN" {
+			require.Equal(t, []string{"/bin/sh", "-c"}, in.argv[:2])
+			require.Contains(t, in.argv[2], runtimes.GuardLine)
+			require.Equal(t, want[i].argv, in.argv[4:])
+		}
+	}
+}

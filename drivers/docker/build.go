@@ -50,6 +50,9 @@ func networkMode(n core.Network) string {
 	return string(n)
 }
 
+// GuardsSteps is false: the builder kills the container of a step when its client leaves.
+func (e *engine) GuardsSteps() bool { return false }
+
 func (e *engine) RemoveImage(ctx context.Context, ref string) error {
 	_, err := e.api.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
 	return e.classify(ctx, err)

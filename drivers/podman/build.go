@@ -7,10 +7,17 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strings"
+	"time"
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/drivers/internal/container"
+	"github.com/caisson-dev/caisson/runtimes"
 )
+
+// stopPatience is how long a cancelled build has to end before it is left alone.
+const stopPatience = 1500 * time.Millisecond
 
 // Build makes all instructions into one layer: Podman keeps no intermediate images then.
 func (e *engine) Build(ctx context.Context, source io.Reader, b *container.Build) error {
@@ -18,15 +25,36 @@ func (e *engine) Build(ctx context.Context, source io.Reader, b *container.Build
 	if err != nil {
 		return err
 	}
+	// The service goes on with a step when the request is cut off, so that is
+	// the last thing to be done.
+	request, cutOff := context.WithCancel(context.WithoutCancel(ctx))
+	defer cutOff()
+	step := newStepFinder(b.Output)
+	ended := make(chan error, 1)
+	go func() { ended <- e.build(request, query, source, step) }()
+	select {
+	case err = <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	timer := time.AfterFunc(stopPatience, cutOff)
+	defer timer.Stop()
+	for found := step.found; ; found = nil {
+		select {
+		case <-found:
+			_ = e.removeBuildContainer(request, step.name) // the guard ends the step, and with it the build
+		case <-ended:
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (e *engine) build(ctx context.Context, query url.Values, source io.Reader, output io.Writer) error {
 	res, err := e.request(ctx, http.MethodPost, "/build", query, source)
 	if err != nil {
 		return err
 	}
 	defer res.Body.Close()
-	output := b.Output
-	if output == nil {
-		output = io.Discard
-	}
 	err = e.follow(ctx, res.Body, func(text string) error {
 		_, err := io.WriteString(output, text)
 		return err
@@ -36,6 +64,62 @@ func (e *engine) Build(ctx context.Context, source io.Reader, b *container.Build
 	}
 	return core.Errorf(core.ErrBuild, "", "%w", err)
 }
+
+// removeBuildContainer removes the container that a step runs in. Its id is
+// known by its beginning, which is its host name. It is of the storage's
+// containers, which are not Podman's.
+func (e *engine) removeBuildContainer(ctx context.Context, name string) error {
+	var list []struct {
+		ID    string `json:"Id"`
+		State string
+	}
+	if err := e.call(ctx, http.MethodGet, "/containers/json", url.Values{"all": {"true"}, "external": {"true"}}, nil, &list); err != nil {
+		return err
+	}
+	for _, c := range list {
+		if c.State == "storage" && strings.HasPrefix(c.ID, name) {
+			return e.call(ctx, http.MethodDelete, "/containers/"+c.ID, url.Values{"force": {"true"}}, nil, nil)
+		}
+	}
+	return nil
+}
+
+// stepFinder passes on the output of a build and finds the name of the
+// container that its steps run in. What a step itself prints comes too late to mislead it.
+type stepFinder struct {
+	output io.Writer
+	line   []byte
+	name   string // once found is closed
+	found  chan struct{}
+}
+
+func newStepFinder(output io.Writer) *stepFinder {
+	if output == nil {
+		output = io.Discard
+	}
+	return &stepFinder{output: output, found: make(chan struct{})}
+}
+
+var guarded = regexp.MustCompile(`\A` + runtimes.GuardLine + `([0-9a-f]{12})\z`)
+
+func (f *stepFinder) Write(p []byte) (int, error) {
+	for _, b := range p {
+		switch {
+		case b != '\n' && len(f.line) < 128:
+			f.line = append(f.line, b)
+		case b == '\n':
+			if m := guarded.FindSubmatch(f.line); m != nil && f.name == "" {
+				f.name = string(m[1])
+				close(f.found)
+			}
+			f.line = f.line[:0]
+		}
+	}
+	return f.output.Write(p)
+}
+
+// GuardsSteps is true: a step goes on when the client has left.
+func (e *engine) GuardsSteps() bool { return true }
 
 func buildQuery(b *container.Build) (url.Values, error) {
 	labels, err := json.Marshal(b.Labels)

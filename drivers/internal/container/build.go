@@ -15,7 +15,7 @@ const buildTimeout = time.Hour
 // build returns the image of a runtime that has packages or setup commands on
 // top of base. It is built if it is not there, once for all who want it.
 func (d *Driver) build(ctx context.Context, rt *core.Runtime, base *Image, afresh bool, progress func(core.Progress)) (*built, error) {
-	opts := &runtimes.BuildOptions{ID: rand.Text()}
+	opts := &runtimes.BuildOptions{ID: rand.Text(), Guard: d.engine.GuardsSteps()}
 	b, err := runtimes.NewBuild(rt, runtimes.BaseImage{ID: base.ID, Env: base.Env}, opts)
 	if err != nil {
 		return nil, err

@@ -21,8 +21,11 @@ type Engine interface {
 	Pull(ctx context.Context, ref string, progress func(core.Progress)) error
 	// Build makes an image from a tar stream that holds a Dockerfile. ErrBuild,
 	// with the engine's own words, means that a step failed. If ctx ends the
-	// engine stops the build.
+	// engine stops the build, guarded steps included.
 	Build(ctx context.Context, context io.Reader, b *Build) error
+	// GuardsSteps reports that Build can stop a step only if it is guarded, as
+	// runtimes.BuildOptions has it.
+	GuardsSteps() bool
 	// RemoveImage removes an image unless it is in use, which is ErrConflict.
 	RemoveImage(ctx context.Context, ref string) error
 	// RemoveRest removes the containers and the untagged images that carry a
