@@ -56,7 +56,7 @@ func (f files) stat(path string, stat func(string) (os.FileInfo, error)) (info *
 func (f files) Resolve(path string) (resolved string, err error) {
 	err = f.call(path, func() error {
 		var err error
-		resolved, err = filepath.EvalSymlinks(path)
+		resolved, err = evalLinks(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			resolved, err = resolveNew(path)
 		}
@@ -65,12 +65,21 @@ func (f files) Resolve(path string) (resolved string, err error) {
 	return resolved, err
 }
 
+// evalLinks is filepath.EvalSymlinks with the kernel's error for a loop, in place of a text.
+func evalLinks(path string) (string, error) {
+	resolved, err := filepath.EvalSymlinks(path)
+	if _, ok := errors.AsType[*fs.PathError](err); err != nil && !ok {
+		err = syscall.ELOOP
+	}
+	return resolved, err
+}
+
 // resolveNew resolves a path whose last element may be missing. A link that
 // leads nowhere is followed to what it names, as a write through it would be.
 func resolveNew(path string) (string, error) {
 	const maxLinks = 40 // the kernel's
 	for range maxLinks {
-		parent, err := filepath.EvalSymlinks(filepath.Dir(path))
+		parent, err := evalLinks(filepath.Dir(path))
 		if err != nil {
 			return "", err
 		}
