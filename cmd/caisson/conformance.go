@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caisson-dev/caisson/conformance"
+	"github.com/caisson-dev/caisson/core"
+)
+
+// Exit statuses of `caisson conformance`.
+const (
+	exitNotConformant = 1
+	exitNoReport      = 2 // a mistake in the call, or the suite could not be run
+)
+
+// conformanceOptions are the flags of `caisson conformance`.
+type conformanceOptions struct {
+	driver, level, run, skipKnown string
+	image, runtime                string
+	allow                         []string
+	parallel                      int
+	outputs                       []outputFile
+}
+
+// outputFile is a form of the report and where it goes.
+type outputFile struct {
+	flag, about string
+	write       func(*conformance.Report, io.Writer) error
+	path        string
+}
+
+func newConformance() *cobra.Command {
+	o := &conformanceOptions{outputs: []outputFile{
+		{flag: "json", about: "JSON", write: (*conformance.Report).WriteJSON},
+	}}
+	cmd := &cobra.Command{
+		Use:   "conformance",
+		Short: "Hold a driver to the contract and report how far it keeps it",
+		Long: `Run the conformance suite on a driver. Each case prints a line as it ends; the
+last line is the summary.
+
+The exit status is 0 if the driver is conformant at the level asked for, 1 if it
+is not, and 2 if the suite could not be run.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, release := catchSignals(cmd.Context(), func() {})
+			defer release()
+			rep, err := o.check(ctx, cmd.ErrOrStderr())
+			if err == nil {
+				err = o.write(rep, cmd.OutOrStdout())
+			}
+			if err != nil {
+				if stopped, ok := interrupted(ctx, err).(status); ok { //nolint:errorlint // not wrapped
+					return stopped
+				}
+				fmt.Fprintln(cmd.ErrOrStderr(), "caisson: "+oneLine(err))
+				return status(exitNoReport)
+			}
+			fmt.Fprintln(cmd.ErrOrStderr(), rep.Summary())
+			if !rep.Conformant {
+				return status(exitNotConformant)
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	driverFlag(f, &o.driver)
+	f.StringVar(&o.image, "image", "", "image with a POSIX shell and core utilities to run in (default $"+imageEnv+")")
+	f.StringVar(&o.runtime, "runtime", "", "built-in runtime `NAME` to run in")
+	f.StringArrayVar(&o.allow, "allow", nil, "do without a `PROTECTION` that the engine cannot give")
+	f.StringVar(&o.level, "level", string(conformance.Gold), "highest level to ask for: core, extended or gold")
+	f.StringVar(&o.run, "run", "", "only the cases whose ID matches this `REGEXP`; no level is reached then")
+	f.StringVar(&o.skipKnown, "skip-known", "", "`FILE` with IDs of cases that are known to fail, one a line")
+	f.IntVar(&o.parallel, "parallel", 0, "cases to run at once (default 8)")
+	for i := range o.outputs {
+		out := &o.outputs[i]
+		f.StringVar(&out.path, out.flag, "", "write the report as "+out.about+" to `FILE`; - is the standard output")
+	}
+	return cmd
+}
+
+func (o *conformanceOptions) check(ctx context.Context, log io.Writer) (*conformance.Report, error) {
+	opts := &conformance.Options{Parallel: o.parallel, Log: log}
+	var err error
+	if opts.Level, err = conformance.ParseLevel(o.level); err != nil {
+		return nil, err
+	}
+	if o.run != "" {
+		if opts.Run, err = regexp.Compile(o.run); err != nil {
+			return nil, fmt.Errorf("--run: %w", err)
+		}
+	}
+	h := new(conformance.Harness)
+	if o.skipKnown != "" {
+		if h.KnownFailing, err = readIDs(o.skipKnown); err != nil {
+			return nil, fmt.Errorf("--skip-known: %w", err)
+		}
+	}
+	if h.Spec, err = o.spec(ctx, log); err != nil {
+		return nil, err
+	}
+	h.Open = func(ctx context.Context) (core.Driver, error) { return openDriver(ctx, o.driver, log) }
+	h.Census = func(ctx context.Context, owner string) ([]string, error) { return census(ctx, o.driver, owner) }
+	return conformance.Check(ctx, h, opts)
+}
+
+// spec returns what sandboxes are started from. It makes the image ready, so that no case waits for that.
+func (o *conformanceOptions) spec(ctx context.Context, log io.Writer) (core.Spec, error) {
+	flags := runOptions{image: o.image, runtime: o.runtime, allow: o.allow}
+	spec, err := flags.spec()
+	if err != nil {
+		return core.Spec{}, err
+	}
+	j := &job{spec: spec, images: shellImages()}
+	if err := flags.setSource(j); err != nil {
+		return core.Spec{}, err
+	}
+	if spec.Runtime == nil {
+		drv, err := openDriver(ctx, o.driver, io.Discard)
+		if err != nil {
+			return core.Spec{}, err
+		}
+		defer drv.Close()
+		show := newProgress(log)
+		defer show.close()
+		if spec.Runtime, err = firstImage(ctx, drv, j.images, log, show.event); err != nil {
+			return core.Spec{}, err
+		}
+	}
+	return *spec, nil
+}
+
+// census lists what a driver knows of an owner's sandboxes; nothing if it cannot list them.
+func census(ctx context.Context, url, owner string) ([]string, error) {
+	drv, err := openDriver(ctx, url, io.Discard)
+	if err != nil {
+		return nil, err
+	}
+	defer drv.Close()
+	attacher, ok := core.AsDriver[core.Attacher](drv)
+	if !ok {
+		return nil, nil
+	}
+	records, err := attacher.Sandboxes(ctx, owner)
+	var lines []string
+	for i := range records {
+		lines = append(lines, "sandbox "+records[i].ID)
+	}
+	return lines, err
+}
+
+// write writes the report in every form that was asked for.
+func (o *conformanceOptions) write(rep *conformance.Report, stdout io.Writer) error {
+	for i := range o.outputs {
+		if err := o.outputs[i].save(rep, stdout); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *outputFile) save(rep *conformance.Report, stdout io.Writer) (err error) {
+	switch f.path {
+	case "":
+		return nil
+	case "-":
+		return f.write(rep, stdout)
+	}
+	file, err := os.Create(f.path)
+	if err != nil {
+		return fmt.Errorf("--%s: %w", f.flag, err)
+	}
+	defer func() {
+		if closeErr := file.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	return f.write(rep, file)
+}
+
+// readIDs reads one ID a line; what follows a # is a comment.
+func readIDs(name string) ([]string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var ids []string
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		id, _, _ := strings.Cut(lines.Text(), "#")
+		if id = strings.TrimSpace(id); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids, lines.Err()
+}
