@@ -83,7 +83,7 @@ func commandCases() []Case {
 			want(e, "its second output", string(second.Stdout.Bytes()), string(first.Stdout.Bytes()))
 		}},
 		{ID: "execute/stdin-none", Title: "a command without input reads the end of the file at once", Level: Core, Run: func(e *Env) {
-			res := e.exec(e.Sandbox(), &core.Command{Shell: "cat; echo end", Timeout: 10 * time.Second})
+			res := e.exec(e.Sandbox(), &core.Command{Shell: "cat; echo end", Timeout: 3 * time.Second})
 			wantExit(e, "cat; echo end", res, 0)
 			want(e, "its output", string(res.Stdout.Bytes()), "end\n")
 		}},

@@ -1,0 +1,316 @@
+package saboteur
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caisson-dev/caisson/core"
+)
+
+// onResult is a saboteur that changes every result.
+func onResult(name, target, breaks string, change func(cmd *core.Command, res *core.Result)) Saboteur {
+	return Saboteur{Name: name, Target: target, Breaks: breaks, arm: func() *methods {
+		return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			res, err := b.Execute(ctx, cmd)
+			if res != nil {
+				change(cmd, res)
+			}
+			return res, err
+		}}
+	}}
+}
+
+// onCommand is a saboteur that changes every command on its way.
+func onCommand(name, target, breaks string, change func(cmd *core.Command)) Saboteur {
+	return Saboteur{Name: name, Target: target, Breaks: breaks, arm: func() *methods {
+		return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			c := *cmd
+			change(&c)
+			return b.Execute(ctx, &c)
+		}}
+	}}
+}
+
+// onExecute is a saboteur with an Execute of its own.
+func onExecute(name, target, breaks string, execute func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error)) Saboteur {
+	return Saboteur{Name: name, Target: target, Breaks: breaks, arm: func() *methods { return &methods{execute: execute} }}
+}
+
+// Wrong about how a command ended.
+func executes() []Saboteur {
+	return []Saboteur{
+		onResult("execute/zero-for-unknown", "execute/no-exit-code", "it reports exit code 0 for a command whose code it does not know", func(_ *core.Command, r *core.Result) {
+			if r.ExitCode == core.NoExitCode {
+				r.ExitCode = 0
+			}
+		}),
+		onResult("execute/shell-codes", "execute/signals", "it reports a signal as exit code 128 and more, as shells do", func(_ *core.Command, r *core.Result) {
+			if code := map[string]int{"SIGTERM": 143, "SIGKILL": 137, "SIGSEGV": 139, "SIGABRT": 134, "SIGHUP": 129}[r.Signal]; code != 0 {
+				r.Reason, r.Signal, r.ExitCode = core.Exited, "", code
+			}
+		}),
+		onResult("execute/137-is-a-signal", "execute/child-signal", "it takes exit code 137 for a death by SIGKILL", func(_ *core.Command, r *core.Result) {
+			if r.ExitCode == 137 {
+				r.Reason, r.Signal, r.ExitCode = core.Signaled, "SIGKILL", core.NoExitCode
+			}
+		}),
+		onResult("execute/124-is-a-timeout", "execute/own-124", "it takes exit code 124 for a timeout, as with the timeout utility", func(_ *core.Command, r *core.Result) {
+			if r.ExitCode == 124 {
+				r.Reason, r.ExitCode = core.TimedOut, core.NoExitCode
+			}
+		}),
+		onResult("execute/7-bits", "execute/exit-codes", "it keeps seven bits of an exit code", func(_ *core.Command, r *core.Result) {
+			if r.Reason == core.Exited {
+				r.ExitCode &= 127
+			}
+		}),
+		onExecute("execute/failure-is-an-error", "execute/exit-codes", "it returns an error for a command that fails", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			res, err := b.Execute(ctx, cmd)
+			if err == nil && res.Reason == core.Exited && res.ExitCode != 0 {
+				return nil, core.Errorf(core.ErrInternal, "execute", "exit code %d", res.ExitCode)
+			}
+			return res, err
+		}),
+		onExecute("execute/success-is-unknown", "execute/success", "it does not know the code of a command that printed nothing", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			res, err := b.Execute(ctx, cmd)
+			if err == nil && res.Success() && res.Combined.Total == 0 && cmd.Shell == "true" {
+				res.Reason, res.ExitCode = core.Unknown, core.NoExitCode
+			}
+			return res, err
+		}),
+		onExecute("execute/missing-is-an-error", "execute/missing-program", "it returns an engine error for a program that does not exist", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			res, err := b.Execute(ctx, cmd)
+			if err == nil && res.ExitCode == 127 && cmd.Shell == "" {
+				return nil, core.Errorf(core.ErrNotFound, "execute", "no such program")
+			}
+			return res, err
+		}),
+		onResult("execute/no-diagnosis", "execute/missing-program", "it says nowhere which program is missing", func(cmd *core.Command, r *core.Result) {
+			if r.ExitCode == 127 && cmd.Shell == "" {
+				r.Stderr = core.Output{}
+			}
+		}),
+		onResult("execute/126-as-127", "execute/not-executable", "it reports what cannot be executed as missing", func(cmd *core.Command, r *core.Result) {
+			if r.ExitCode == 126 && cmd.Shell == "" {
+				r.ExitCode = 127
+			}
+		}),
+		onResult("execute/no-duration", "execute/duration", "it measures no time", func(_ *core.Command, r *core.Result) { r.Duration = 0 }),
+		onResult("execute/made-up-usage", "execute/usage", "it makes up a usage of 0", func(_ *core.Command, r *core.Result) { r.Usage = new(core.Usage) }),
+		onCommand("execute/waits-for-background", "execute/background-does-not-delay", "it waits until every process has closed the output", func(c *core.Command) {
+			if c.Shell != "" {
+				c.Shell += "\ncode=$?; wait; exit $code"
+			}
+		}),
+		onCommand("execute/ends-background", "execute/background-lives", "it ends what a command leaves in the background", func(c *core.Command) {
+			if strings.Contains(c.Shell, "&") {
+				c.Shell += "\ncode=$?; kill -9 $! 2>/dev/null; exit $code"
+			}
+		}),
+		Saboteur{Name: "execute/forgets-files", Target: "execute/files-persist", Breaks: "it runs every command in a fresh copy of the work directory", arm: func() *methods {
+			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+				c := *cmd
+				if c.Dir == "" {
+					if res, err := b.Execute(ctx, core.Shell("mktemp -d")); err == nil && res.Success() {
+						c.Dir = strings.TrimSpace(res.Stdout.String())
+					}
+				}
+				return b.Execute(ctx, &c)
+			}}
+		}},
+		Saboteur{Name: "execute/one-shell", Target: "execute/shell-state-ends", Breaks: "it types every script into one long-lived shell", arm: func() *methods {
+			var typed sync.Map // by backend: the assignments so far
+			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+				c := *cmd
+				if before, ok := typed.Load(b); ok && c.Shell != "" {
+					c.Shell = before.(string) + "\n" + c.Shell
+				}
+				if strings.HasPrefix(cmd.Shell, "cd /; STATE_") {
+					typed.Store(b, cmd.Shell)
+				}
+				return b.Execute(ctx, &c)
+			}}
+		}},
+		onCommand("execute/one-line", "execute/shell-script", "it passes a script on as one line", func(c *core.Command) {
+			c.Shell = strings.TrimSpace(strings.ReplaceAll(c.Shell, "\n", " "))
+		}),
+		onCommand("execute/ignores-pipe-signal", "execute/broken-pipe", "it starts programs with SIGPIPE ignored", func(c *core.Command) {
+			if c.Shell != "" {
+				c.Shell = "trap '' PIPE; " + c.Shell
+			}
+		}),
+		Saboteur{Name: "execute/twice", Target: "files/tmp", Breaks: "it runs a command again when it is not sure that it ran", arm: func() *methods {
+			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+				res, err := b.Execute(ctx, cmd)
+				if strings.Contains(cmd.Shell, "echo more") && err == nil {
+					return b.Execute(ctx, cmd)
+				}
+				return res, err
+			}}
+		}},
+	}
+}
+
+// Wrong about what reaches a command.
+func inputs() []Saboteur {
+	return []Saboteur{
+		onCommand("execute/args-by-shell", "execute/args-verbatim", "it joins arguments with spaces for a shell", func(c *core.Command) {
+			if len(c.Args) > 0 {
+				c.Shell, c.Args = strings.Join(c.Args, " "), nil
+			}
+		}),
+		onCommand("execute/args-as-text", "execute/args-verbatim", "it takes arguments for UTF-8", func(c *core.Command) {
+			args := append([]string(nil), c.Args...)
+			for i := range args {
+				args[i] = strings.ToValidUTF8(args[i], "\ufffd")
+			}
+			c.Args = args
+		}),
+		onExecute("execute/args-cut", "execute/args-big", "it has room for 64 KiB of arguments", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			total := 0
+			for _, a := range cmd.Argv() {
+				total += len(a)
+			}
+			if total > 64<<10 {
+				return nil, core.Errorf(core.ErrLimit, "execute", "command too long")
+			}
+			return b.Execute(ctx, cmd)
+		}),
+		onCommand("execute/env-file", "execute/env-verbatim", "it passes variables on line by line", func(c *core.Command) {
+			env := map[string]string{}
+			for k, v := range c.Env {
+				env[k], _, _ = strings.Cut(v, "\n")
+			}
+			c.Env = env
+		}),
+		Saboteur{Name: "execute/env-stays", Target: "execute/env-ends", Breaks: "it keeps the variables of one command for the next", arm: func() *methods {
+			var mu sync.Mutex
+			kept := map[core.Backend]map[string]string{}
+			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+				c := *cmd
+				c.Env = map[string]string{}
+				mu.Lock()
+				if kept[b] == nil {
+					kept[b] = map[string]string{}
+				}
+				for k, v := range cmd.Env {
+					if k != "PATH" && k != "ID" {
+						kept[b][k] = v
+					}
+					c.Env[k] = v
+				}
+				for k, v := range kept[b] {
+					if c.Env[k] == "" {
+						c.Env[k] = v
+					}
+				}
+				mu.Unlock()
+				return b.Execute(ctx, &c)
+			}}
+		}},
+		Saboteur{Name: "execute/env-runtime-lost", Target: "execute/env-runtime", Breaks: "it knows no environment of a runtime", arm: func() *methods {
+			return &methods{start: func(ctx context.Context, d core.Driver, spec *core.Spec) (core.Backend, error) {
+				s, rt := *spec, *spec.Runtime
+				s.Runtime, rt.Env = &rt, nil
+				return d.Start(ctx, &s)
+			}}
+		}},
+		Saboteur{Name: "execute/env-of-host", Target: "execute/env-host", Breaks: "it inherits the environment of its own process", arm: func() *methods {
+			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+				c := *cmd
+				c.Env = map[string]string{}
+				for _, kv := range os.Environ() {
+					if k, v, _ := strings.Cut(kv, "="); strings.HasPrefix(k, "HOST_") {
+						c.Env[k] = v
+					}
+				}
+				for k, v := range cmd.Env {
+					c.Env[k] = v
+				}
+				return b.Execute(ctx, &c)
+			}}
+		}},
+		onCommand("execute/home-is-root", "execute/env-home", "it leaves HOME at the root directory", func(c *core.Command) {
+			env := map[string]string{"HOME": "/"}
+			for k, v := range c.Env {
+				env[k] = v
+			}
+			c.Env = env
+		}),
+		onCommand("execute/own-path", "execute/path-lookup", "it looks programs up in a PATH of its own", func(c *core.Command) {
+			if len(c.Args) > 0 && !strings.Contains(c.Args[0], "/") {
+				c.Args = append([]string{"env", "PATH=/usr/local/bin:/usr/bin:/bin"}, c.Args...)
+			}
+		}),
+		onCommand("execute/dir-is-root", "execute/dir-default", "it runs programs in the root directory unless told otherwise", func(c *core.Command) {
+			if c.Dir == "" && len(c.Args) == 1 {
+				c.Dir = "/"
+			}
+		}),
+		onCommand("execute/dir-ignored", "execute/dir", "it ignores the directory of a command", func(c *core.Command) { c.Dir = "" }),
+		onExecute("execute/dir-made", "execute/dir-unusable", "it runs in the work directory if the command's cannot be entered", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			res, err := b.Execute(ctx, cmd)
+			if errors.Is(err, core.ErrInvalid) && cmd.Dir != "" {
+				c := *cmd
+				c.Dir = ""
+				return b.Execute(ctx, &c)
+			}
+			return res, err
+		}),
+		onExecute("execute/dir-is-127", "errors/no-result", "it reports a directory that cannot be entered as exit code 127", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			res, err := b.Execute(ctx, cmd)
+			if errors.Is(err, core.ErrInvalid) && cmd.Dir != "" {
+				return &core.Result{Reason: core.Exited, ExitCode: 127}, nil
+			}
+			return res, err
+		}),
+		Saboteur{Name: "execute/changes-command", Target: "execute/command-unchanged", Breaks: "it writes its defaults into the caller's command", arm: func() *methods {
+			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+				res, err := b.Execute(ctx, cmd)
+				if cmd.OutputLimit == 0 {
+					cmd.OutputLimit = core.DefaultOutputLimit
+				}
+				return res, err
+			}}
+		}},
+		onCommand("execute/stdin-open", "execute/stdin-none", "it leaves standard input open where there is none", func(c *core.Command) {
+			if c.Stdin == nil && c.Timeout > 0 {
+				c.Stdin = silence{}
+			}
+		}),
+		onCommand("execute/stdin-cut", "execute/stdin-echo", "it passes on the first megabyte of the input", func(c *core.Command) {
+			if c.Stdin != nil {
+				c.Stdin = io.LimitReader(c.Stdin, 1<<20)
+			}
+		}),
+		onExecute("execute/stdin-all", "execute/stdin-unread", "it goes on reading an input that nobody takes", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			res, err := b.Execute(ctx, cmd)
+			if r, ok := cmd.Stdin.(interface{ Len() int }); ok && r.Len() > 1<<20 {
+				time.Sleep(6 * time.Second) // what is left, on a slow line
+			}
+			return res, err
+		}),
+		onExecute("execute/stdin-awaited", "execute/stdin-blocked", "it waits for the input to end", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			res, err := b.Execute(ctx, cmd)
+			if r, ok := cmd.Stdin.(*io.PipeReader); ok && fmt.Sprint(cmd.Args) == "[true]" {
+				time.AfterFunc(6*time.Second, func() { _ = r.Close() })
+				_, _ = io.Copy(io.Discard, r)
+			}
+			return res, err
+		}),
+	}
+}
+
+// silence is an input that neither comes nor ends.
+type silence struct{}
+
+func (silence) Read([]byte) (int, error) {
+	time.Sleep(5 * time.Second)
+	return 0, io.EOF
+}

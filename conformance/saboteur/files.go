@@ -1,0 +1,396 @@
+package saboteur
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caisson-dev/caisson/core"
+)
+
+type uploadFunc func(ctx context.Context, b core.Backend, path string, src io.Reader, opts *core.UploadOptions) error
+
+func onUpload(name, target, breaks string, upload uploadFunc) Saboteur {
+	return Saboteur{Name: name, Target: target, Breaks: breaks, arm: func() *methods { return &methods{upload: upload} }}
+}
+
+type readFunc func(ctx context.Context, b core.Backend, path string, opts *core.ReadOptions) (io.ReadCloser, error)
+
+func onRead(name, target, breaks string, read readFunc) Saboteur {
+	return Saboteur{Name: name, Target: target, Breaks: breaks, arm: func() *methods { return &methods{read: read} }}
+}
+
+// sh runs a script that helps a saboteur, with arguments, and reports whether it succeeded.
+func sh(ctx context.Context, b core.Backend, script string, args ...string) (string, bool) {
+	res, err := b.Execute(context.WithoutCancel(ctx), core.Program("sh", append([]string{"-c", script, "sh"}, args...)...))
+	if err != nil {
+		return "", false
+	}
+	return string(res.Stdout.Bytes()), res.Success()
+}
+
+// Wrong about writing files.
+func uploads() []Saboteur {
+	return []Saboteur{
+		onUpload("files/in-place", "files/whole-or-not", "it writes into the file itself", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			if _, regular := sh(ctx, b, `test -f "$1"`, p); !regular || o.Mode != 0 {
+				return b.Upload(ctx, p, src, o)
+			}
+			failed := new(kept)
+			res, err := b.Execute(ctx, &core.Command{Args: []string{"sh", "-c", `cat > "$1"`, "sh", p}, Stdin: failed.of(src)})
+			switch {
+			case err != nil:
+				return err
+			case failed.err != nil:
+				return failed.err
+			case !res.Success():
+				return core.Errorf(core.ErrPermission, "upload", "%s", res.Stderr.String())
+			}
+			return nil
+		}),
+		onUpload("files/cut-at-4-MiB", "files/round-trip", "it holds 4 MiB and drops the rest", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			return b.Upload(ctx, p, io.LimitReader(src, 4<<20), o)
+		}),
+		onUpload("files/cut-at-128-MiB", "files/big", "it holds 128 MiB and drops the rest", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			return b.Upload(ctx, p, io.LimitReader(src, 128<<20), o)
+		}),
+		onUpload("files/names-quoted", "files/names", "it quotes names in a script, but not all of them", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			return b.Upload(ctx, strings.NewReplacer("'", "", "\n", " ").Replace(p), src, o)
+		}),
+		onUpload("files/line-end-added", "files/seen-by-commands", "it ends text files with a line end", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			if !strings.HasSuffix(p, "/in") {
+				return b.Upload(ctx, p, src, o)
+			}
+			return b.Upload(ctx, p, io.MultiReader(src, strings.NewReader("\n")), o)
+		}),
+		onUpload("files/other-tmp", "files/tmp", "it writes below the file system that is mounted on /tmp", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			if strings.HasPrefix(p, "/tmp/conformance-") {
+				p += ".below"
+			}
+			return b.Upload(ctx, p, src, o)
+		}),
+		onUpload("files/no-parents", "files/parents", "it makes no parents", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			if _, ok := sh(ctx, b, `test -e "$1"`, path.Dir(p)); !ok {
+				return core.Errorf(core.ErrNotFound, "upload", "no such directory")
+			}
+			return b.Upload(ctx, p, src, o)
+		}),
+		onUpload("files/replaces-parent", "files/parent-is-file", "it removes a file that stands where a directory is needed", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			sh(ctx, b, `test -f "$1" && rm "$1"`, path.Dir(p))
+			return b.Upload(ctx, p, src, o)
+		}),
+		onUpload("files/appends", "files/overwrite", "it leaves the end of a longer old content", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			data, err := io.ReadAll(src)
+			if err != nil || len(data) != len("short") {
+				return b.Upload(ctx, p, io.MultiReader(bytes.NewReader(data), &broken{err}), o)
+			}
+			rest, _ := sh(ctx, b, `tail -c +6 "$1"`, p)
+			return b.Upload(ctx, p, io.MultiReader(bytes.NewReader(data), strings.NewReader(rest)), o)
+		}),
+		onUpload("files/mode-ignored", "files/mode-new", "it writes every new file with 0644", func(ctx context.Context, b core.Backend, p string, src io.Reader, _ *core.UploadOptions) error {
+			return b.Upload(ctx, p, src, new(core.UploadOptions))
+		}),
+		onUpload("files/umask", "files/mode-new", "it has its umask decide on the mode", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			return b.Upload(ctx, p, src, &core.UploadOptions{Mode: o.Mode &^ 0o022})
+		}),
+		onUpload("files/mode-reset", "files/mode-kept", "it resets the mode of a file that is there", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			if o.Mode == 0 {
+				o = &core.UploadOptions{Mode: 0o644}
+			}
+			return b.Upload(ctx, p, src, o)
+		}),
+		onResult("files/owner-root", "files/owner", "it writes files as root", func(cmd *core.Command, r *core.Result) {
+			if strings.Contains(cmd.Shell, "stat -c %u:%g") { // what the workload would see
+				r.Stdout = capture([]byte("0:0\n"), 0)
+			}
+		}),
+		onUpload("files/busy", "files/executable", "it keeps an uploaded program open for writing", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			if strings.HasSuffix(p, "/run") {
+				o = &core.UploadOptions{Mode: o.Mode &^ 0o111}
+			}
+			return b.Upload(ctx, p, src, o)
+		}),
+		onUpload("files/replaces-links", "files/follows-links", "it replaces a link by a file", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			sh(ctx, b, `test -L "$1" && test ! -d "$1" && test ! -c "$1" && rm "$1"`, p)
+			return b.Upload(ctx, p, src, o)
+		}),
+		onUpload("files/follows-for-ever", "files/link-loop", "it follows a loop of links for ever", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			if _, loop := sh(ctx, b, `test "$(readlink "$1")" = b && test ! -e "$1"`, p); loop {
+				return wait(ctx, 6*time.Second)
+			}
+			return b.Upload(ctx, p, src, o)
+		}),
+		onUpload("files/leaves-temp", "files/source-fails", "it leaves a temporary file when an upload fails", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			err := b.Upload(ctx, p, src, o)
+			if err != nil {
+				sh(ctx, b, `echo rest > "$1.part"`, p)
+			}
+			return err
+		}),
+		onUpload("files/source-error-lost", "files/source-fails", "it takes a source that fails for one that ends", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			return b.Upload(ctx, p, new(kept).of(src), o)
+		}),
+		onUpload("files/not-canceled", "files/upload-canceled", "it waits for the source before it looks at the context", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			late, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+			defer cancel(nil)
+			defer context.AfterFunc(ctx, func() { time.AfterFunc(7*time.Second, func() { cancel(context.Cause(ctx)) }) })()
+			return b.Upload(late, p, src, o)
+		}),
+		onUpload("files/into-directory", "files/onto-directory", "it puts a file into the directory that it should have refused", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			err := b.Upload(ctx, p, src, o)
+			if errors.Is(err, core.ErrIsDirectory) {
+				return b.Upload(ctx, p+"/"+path.Base(p), strings.NewReader(""), o)
+			}
+			return err
+		}),
+		onUpload("files/over-special", "files/onto-special", "it writes to FIFOs and devices", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			err := b.Upload(ctx, p, src, o)
+			if errors.Is(err, core.ErrNotRegular) {
+				return nil
+			}
+			return err
+		}),
+		onUpload("files/permission-is-internal", "files/permission", "it has no code for what is not permitted", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			err := b.Upload(ctx, p, src, o)
+			if errors.Is(err, core.ErrPermission) {
+				return core.Errorf(core.ErrInternal, "upload", "exit code 1")
+			}
+			return err
+		}),
+		onUpload("files/common-temp", "concurrency/one-path", "it gives the temporary files of one path one name", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			if !strings.HasSuffix(p, "/file") || o.Mode != 0 {
+				return b.Upload(ctx, p, src, o)
+			}
+			data, err := io.ReadAll(src)
+			if err != nil || len(data) != 200_000 {
+				return b.Upload(ctx, p, io.MultiReader(bytes.NewReader(data), &broken{err}), o)
+			}
+			for _, half := range [][]byte{data[:100_000], data[100_000:]} {
+				if _, err := b.Execute(ctx, &core.Command{Args: []string{"sh", "-c", `cat >> "$1.temp"`, "sh", p}, Stdin: bytes.NewReader(half)}); err != nil {
+					return err
+				}
+				time.Sleep(50 * time.Millisecond)
+			}
+			if _, ok := sh(ctx, b, `mv "$1.temp" "$1"`, p); !ok {
+				return core.Errorf(core.ErrConflict, "upload", "temporary file is gone")
+			}
+			return nil
+		}),
+		onUpload("files/grows-over-limit", "limits/file-size", "it leaves what it could write of a file that is too large", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			err := b.Upload(ctx, p, src, o)
+			if strings.HasSuffix(p, "dir/upload") && err != nil {
+				sh(ctx, b, `echo part > "$1"`, p)
+			}
+			return err
+		}),
+	}
+}
+
+// kept is a source that keeps the error of another and ends instead.
+type kept struct {
+	src io.Reader
+	err error
+}
+
+func (k *kept) of(src io.Reader) io.Reader { k.src = src; return k }
+
+func (k *kept) Read(p []byte) (int, error) {
+	n, err := k.src.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // sources return it bare
+		k.err, err = err, io.EOF
+	}
+	return n, err
+}
+
+// broken is a source that has nothing but an error, or nothing at all.
+type broken struct{ err error }
+
+func (b *broken) Read([]byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	return 0, io.EOF
+}
+
+// wait is a call that hangs, but not for ever.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return core.Errorf(core.ErrTimeout, "", "gave up")
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// empty is the content of a file that has none.
+func empty() io.ReadCloser { return io.NopCloser(strings.NewReader("")) }
+
+// Wrong about reading files.
+func reads() []Saboteur {
+	withOptions := func(change func(*core.ReadOptions)) readFunc {
+		return func(ctx context.Context, b core.Backend, p string, o *core.ReadOptions) (io.ReadCloser, error) {
+			c := *o
+			change(&c)
+			return b.Read(ctx, p, &c)
+		}
+	}
+	onError := func(code core.Code, answer func() (io.ReadCloser, error)) readFunc {
+		return func(ctx context.Context, b core.Backend, p string, o *core.ReadOptions) (io.ReadCloser, error) {
+			r, err := b.Read(ctx, p, o)
+			if errors.Is(err, code) {
+				return answer()
+			}
+			return r, err
+		}
+	}
+	nothing := func() (io.ReadCloser, error) { return empty(), nil }
+	return []Saboteur{
+		onRead("read/missing-is-empty", "read/missing", "it reads a missing file as an empty one", onError(core.ErrNotFound, nothing)),
+		onRead("read/directory-is-empty", "read/directory", "it reads a directory as an empty file", onError(core.ErrIsDirectory, nothing)),
+		onRead("read/special-waits", "read/special", "it waits for somebody to write to a FIFO", func(ctx context.Context, b core.Backend, p string, o *core.ReadOptions) (io.ReadCloser, error) {
+			r, err := b.Read(ctx, p, o)
+			if errors.Is(err, core.ErrNotRegular) && strings.HasSuffix(p, "fifo") {
+				return nil, wait(ctx, 4*time.Second)
+			}
+			return r, err
+		}),
+		onRead("read/devices", "read/special", "it reads devices", onError(core.ErrNotRegular, nothing)),
+		onRead("read/permission-is-missing", "read/permission", "it says that a file which may not be read does not exist", onError(core.ErrPermission, func() (io.ReadCloser, error) {
+			return nil, core.Errorf(core.ErrNotFound, "read", "no such file")
+		})),
+		onRead("read/offset-ignored", "read/range", "it reads from the beginning, whatever the offset", withOptions(func(o *core.ReadOptions) { o.Offset = 0 })),
+		onRead("read/limit-ignored", "read/range", "it reads to the end, whatever the limit", withOptions(func(o *core.ReadOptions) { o.Limit = 0 })),
+		onRead("read/max-size-ignored", "read/max-size", "it knows no largest size", withOptions(func(o *core.ReadOptions) { o.MaxSize = 0 })),
+		onRead("read/max-size-cuts", "read/max-size", "it cuts a file off at the largest size without a word", func(ctx context.Context, b core.Backend, p string, o *core.ReadOptions) (io.ReadCloser, error) {
+			c := *o
+			if c.MaxSize > 0 && (c.Limit == 0 || c.Limit > c.MaxSize) {
+				c.Limit = c.MaxSize
+			}
+			c.MaxSize = 0
+			return b.Read(ctx, p, &c)
+		}),
+		onRead("read/size-by-reading", "read/max-size-sparse", "it learns that a file is too large by reading it", func(ctx context.Context, b core.Backend, p string, o *core.ReadOptions) (io.ReadCloser, error) {
+			r, err := b.Read(ctx, p, o)
+			if errors.Is(err, core.ErrTooLarge) && o.MaxSize >= 1<<20 {
+				return nil, errors.Join(err, wait(ctx, 4*time.Second))
+			}
+			return r, err
+		}),
+		onRead("read/size-once", "read/grows", "it looks at the size of a file once", func(ctx context.Context, b core.Backend, p string, o *core.ReadOptions) (io.ReadCloser, error) {
+			r, err := b.Read(ctx, p, o)
+			if err != nil || o.MaxSize == 0 {
+				return r, err
+			}
+			_ = r.Close()
+			c := *o
+			c.MaxSize = 0
+			return b.Read(ctx, p, &c)
+		}),
+		onRead("read/links-refused", "read/follows-links", "it does not find what links lead to", func(ctx context.Context, b core.Backend, p string, o *core.ReadOptions) (io.ReadCloser, error) {
+			if _, link := sh(ctx, b, `test -L "$1" && test -f "$1"`, p); link {
+				return nil, core.Errorf(core.ErrNotFound, "read", "no such file")
+			}
+			return b.Read(ctx, p, o)
+		}),
+		onRead("read/close-waits", "read/close-early", "it takes the rest of a file before it closes it", func(ctx context.Context, b core.Backend, p string, o *core.ReadOptions) (io.ReadCloser, error) {
+			r, err := b.Read(ctx, p, o)
+			if err != nil {
+				return nil, err
+			}
+			return &drained{ReadCloser: r}, nil
+		}),
+		onRead("read/not-canceled", "read/canceled", "it reads on when the context has ended", func(ctx context.Context, b core.Backend, p string, o *core.ReadOptions) (io.ReadCloser, error) {
+			return b.Read(context.WithoutCancel(ctx), p, o)
+		}),
+		onRead("read/piece-by-piece", "read/replaced", "it opens a file anew for each piece of it", func(ctx context.Context, b core.Backend, p string, o *core.ReadOptions) (io.ReadCloser, error) {
+			r, err := b.Read(ctx, p, o)
+			if err != nil || o.MaxSize > 0 || o.Limit > 0 {
+				return r, err
+			}
+			_ = r.Close()
+			return &pieces{ctx: ctx, b: b, path: p, at: o.Offset}, nil
+		}),
+		onRead("read/late-errors", "read/missing", "it tells of errors when the content is read", func(ctx context.Context, b core.Backend, p string, o *core.ReadOptions) (io.ReadCloser, error) {
+			r, err := b.Read(ctx, p, o)
+			if err != nil && ctx.Err() == nil && !errors.Is(err, core.ErrStopped) {
+				return io.NopCloser(&broken{err}), nil
+			}
+			return r, err
+		}),
+	}
+}
+
+// drained is a reader whose Close takes as long as the rest of the file.
+type drained struct {
+	io.ReadCloser
+	ended atomic.Bool
+	once  sync.Once
+}
+
+func (d *drained) Read(p []byte) (int, error) {
+	n, err := d.ReadCloser.Read(p)
+	if err != nil {
+		d.ended.Store(true)
+	}
+	return n, err
+}
+
+func (d *drained) Close() error {
+	d.once.Do(func() {
+		if !d.ended.Load() {
+			time.Sleep(3 * time.Second)
+		}
+	})
+	return d.ReadCloser.Close()
+}
+
+// pieces reads a file in pieces of a megabyte.
+type pieces struct {
+	ctx  context.Context //nolint:containedctx // the reader belongs to the call of Read
+	b    core.Backend
+	path string
+	at   int64
+	rest []byte
+}
+
+func (r *pieces) Read(p []byte) (int, error) {
+	if len(r.rest) == 0 {
+		piece, err := r.b.Read(r.ctx, r.path, &core.ReadOptions{Offset: r.at, Limit: 1 << 20})
+		if err != nil {
+			return 0, err
+		}
+		data, err := io.ReadAll(piece)
+		_ = piece.Close()
+		if err != nil {
+			return 0, err
+		}
+		if len(data) == 0 {
+			return 0, io.EOF
+		}
+		r.rest, r.at = data, r.at+int64(len(data))
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+func (r *pieces) Close() error {
+	r.b = closed{r.b}
+	return nil
+}
+
+// closed is a backend that reads nothing any more.
+type closed struct{ core.Backend }
+
+func (closed) Read(context.Context, string, *core.ReadOptions) (io.ReadCloser, error) {
+	return nil, fmt.Errorf("%w: reader is closed", core.ErrInvalid)
+}

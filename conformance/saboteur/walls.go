@@ -1,0 +1,4 @@
+package saboteur
+
+// Wrong about what keeps sandboxes apart.
+func walls() []Saboteur { return nil }
