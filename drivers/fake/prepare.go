@@ -128,7 +128,7 @@ func (s *sandbox) setup(ctx context.Context) error {
 
 // runSetup runs a command as root.
 func (s *sandbox) runSetup(ctx context.Context, command string, tell func(core.Progress)) error {
-	image, err := s.kernel.Load(kernel.Root, "/bin/sh", []string{"sh", "-c", command})
+	image, err := s.kernel.Load(kernel.Root, "/bin/sh", "/bin/sh", []string{"sh", "-c", command})
 	if err != nil {
 		return s.driver.errorf(core.ErrBuild, "prepare", "%w", err)
 	}

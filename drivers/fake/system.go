@@ -137,11 +137,12 @@ func (s *system) find(cmd *runner.Command) (*kernel.Image, error) {
 	return nil, result
 }
 
-func (s *system) load(cmd *runner.Command, file string) (*kernel.Image, error) {
+func (s *system) load(cmd *runner.Command, name string) (*kernel.Image, error) {
+	file := name
 	if !path.IsAbs(file) {
 		file = path.Join(cmd.Dir, file)
 	}
-	return s.sandbox.kernel.Load(s.user, file, cmd.Args)
+	return s.sandbox.kernel.Load(s.user, file, name, cmd.Args)
 }
 
 // refused is a command whose program could not be executed, after a line that says so.

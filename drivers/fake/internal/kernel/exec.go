@@ -21,9 +21,9 @@ const (
 	maxProgram    = 32 << 20 // bytes of an executable
 )
 
-// Load finds the program of the file at path, an absolute one, for u. The
-// arguments are those of the new program; a script's interpreter gets more.
-func (k *Kernel) Load(u User, file string, args []string) (*Image, error) {
+// Load finds the program of a file, an absolute path, for u. Name is what a
+// script is told to be called, args are those of the new program.
+func (k *Kernel) Load(u User, file, name string, args []string) (*Image, error) {
 	for range maxScripts {
 		data, err := k.executable(u, file)
 		if err != nil {
@@ -46,8 +46,8 @@ func (k *Kernel) Load(u User, file string, args []string) (*Image, error) {
 		if arg = strings.TrimSpace(arg); arg != "" {
 			head = append(head, arg)
 		}
-		args = append(append(head, file), args[1:]...)
-		file = interpreter
+		args = append(append(head, name), args[1:]...)
+		file, name = interpreter, interpreter
 		if !path.IsAbs(file) {
 			return nil, ENOENT // relative interpreters are nothing but a trap
 		}
@@ -99,7 +99,7 @@ func (p *Process) Exec(image *Image, env []string) {
 // LoadFile is Kernel.Load for the process: name is relative to its directory.
 func (p *Process) LoadFile(name string, args []string) (*Image, error) {
 	p.check()
-	return p.kernel.Load(p.User, p.Abs(name), args)
+	return p.kernel.Load(p.User, p.Abs(name), name, args)
 }
 
 // Lookup finds a program in the directories of search, as execvp(3) does, and

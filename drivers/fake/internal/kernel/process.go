@@ -202,20 +202,20 @@ func (p *Process) Wait(pid int, interruptible bool) (int, Status, error) {
 		p.check()
 		p.kernel.mu.Lock()
 		dead, any := p.deadChild(pid)
-		if dead != nil {
+		interrupted := interruptible && len(p.caught) > 0
+		if dead != nil && !interrupted {
 			p.kernel.reap(dead)
 		}
-		interrupted := interruptible && len(p.caught) > 0
 		news := p.news.next()
 		p.kernel.mu.Unlock()
 		switch {
+		case interrupted && any:
+			return 0, Status{}, EINTR
 		case dead != nil:
 			p.kernel.uninstallProcess(dead)
 			return dead.PID, dead.status, nil
 		case !any:
 			return 0, Status{}, ECHILD
-		case interrupted:
-			return 0, Status{}, EINTR
 		}
 		select {
 		case <-news:

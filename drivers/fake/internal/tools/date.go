@@ -90,6 +90,10 @@ func timeField(format string, i *int, at time.Time) string {
 		return strconv.Itoa((int(at.Weekday())+6)%7 + 1)
 	case 'w':
 		return strconv.Itoa(int(at.Weekday()))
+	case 'U': // weeks begin on Sunday
+		return fmt.Sprintf("%02d", (at.YearDay()+6-int(at.Weekday()))/7)
+	case 'W': // weeks begin on Monday
+		return fmt.Sprintf("%02d", (at.YearDay()+6-(int(at.Weekday())+6)%7)/7)
 	case 'V':
 		_, week := at.ISOWeek()
 		return fmt.Sprintf("%02d", week)

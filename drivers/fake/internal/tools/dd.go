@@ -289,7 +289,7 @@ func compareTool(t *tool) {
 				continue
 			}
 			if !t.has("s") {
-				t.printf("%s %s differ: char %d, line %d\n", t.args[0], t.args[1], i+1, line)
+				t.printf("%s %s differ: byte %d, line %d\n", t.args[0], t.args[1], i+1, line)
 			}
 			return
 		}
@@ -309,7 +309,7 @@ func compareTool(t *tool) {
 			if n == 0 {
 				where = "which is empty"
 			}
-			t.warn(fmt.Sprintf("cmp: EOF on %s %s\n", quoteName(shorter), where))
+			t.warn(fmt.Sprintf("cmp: EOF on %s %s\n", shorter, where))
 		}
 	}
 }

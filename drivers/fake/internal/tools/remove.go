@@ -112,6 +112,15 @@ func unlink(t *tool) {
 // chmod changes permissions.
 func chmod(t *tool) {
 	args := t.args
+	removed := "-"
+	for _, o := range t.options {
+		if strings.ContainsRune("rwxXst", o.flag) {
+			removed += string(o.flag) // "-x" is a mode, not an option
+		}
+	}
+	if removed != "-" {
+		args = append([]string{removed}, args...)
+	}
 	switch {
 	case len(args) == 0:
 		t.missing()

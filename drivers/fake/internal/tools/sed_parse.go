@@ -132,10 +132,7 @@ func (p *sedParser) command() (c sedCommand, err error) {
 	case 'a', 'i', 'c':
 		c.text, err = p.insertion()
 		return c, err
-	case ':':
-		c.text = strings.TrimSpace(p.line())
-		return c, nil
-	case 'b', 't', 'T', 'q', 'Q':
+	case ':', 'b', 't', 'T', 'q', 'Q':
 		c.text = p.word()
 	case 'r', 'w':
 		c.text = strings.TrimSpace(p.line())

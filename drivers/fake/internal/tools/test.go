@@ -97,7 +97,7 @@ func (e *evaluator) primary() bool {
 			return e.fail("‘)’ expected")
 		}
 		return yes
-	case len(e.args) >= 2 && len(e.args[0]) == 2 && e.args[0][0] == '-' && strings.IndexByte("bcdefghLknoprStuwxzGO", e.args[0][1]) >= 0:
+	case len(e.args) >= 2 && len(e.args[0]) == 2 && e.args[0][0] == '-' && strings.IndexByte("bcdefghLknoprsStuwxzGO", e.args[0][1]) >= 0:
 		op, arg := e.args[0][1], e.args[1]
 		e.args = e.args[2:]
 		return e.unary(op, arg)

@@ -61,7 +61,7 @@ func timeout(t *tool) {
 	_, status, _ := t.Wait(child.PID, false) // it is there
 	switch {
 	case timedOut && sig == kernel.SIGKILL:
-		t.status = 128 + int(kernel.SIGKILL)
+		_ = t.Kill(t.PID, sig) // so that it shows what it did; this does not return
 	case timedOut && !t.has("p"):
 		t.status = 124
 	default:

@@ -235,7 +235,7 @@ func cut(t *tool) {
 	for _, flag := range "bcf" {
 		if t.has(string(flag)) {
 			if spec != "" {
-				t.usage("only one type of list may be specified")
+				t.usage("only one list may be specified")
 				return
 			}
 			spec = t.value(flag, "")
@@ -246,7 +246,14 @@ func cut(t *tool) {
 		return
 	}
 	list, ok := spans(spec)
-	if !ok {
+	switch {
+	case !ok && strings.HasPrefix(spec, "0") && t.has("f"):
+		t.usage("fields are numbered from 1")
+		return
+	case !ok && strings.HasPrefix(spec, "0"):
+		t.usage("byte/character positions are numbered from 1")
+		return
+	case !ok:
 		t.usage("invalid byte, character or field list")
 		return
 	}
