@@ -82,17 +82,17 @@ func TestListAndStat(t *testing.T) {
 func TestListOfMoreThanAnAnswerHolds(t *testing.T) {
 	b := open(t)
 	require.NoError(t, os.Mkdir(b.at("d"), 0o755))
-	for i := range 5000 {
-		require.NoError(t, os.Symlink(strings.Repeat("t", 2000), b.at(fmt.Sprintf("d/%d", i))))
+	for i := range 2100 {
+		require.NoError(t, os.Symlink(strings.Repeat("t", 4000), b.at(fmt.Sprintf("d/%d", i))))
 	}
 	_, err := b.List(t.Context(), "d")
 	require.ErrorIs(t, err, core.ErrTooLarge)
-	for i := range 2500 {
+	for i := range 100 {
 		require.NoError(t, os.Remove(b.at(fmt.Sprintf("d/%d", i))))
 	}
 	files, err := b.List(t.Context(), "d")
 	require.NoError(t, err, "what fits is listed, over many frames")
-	require.Len(t, files, 2500)
+	require.Len(t, files, 2000)
 }
 
 func TestRemove(t *testing.T) {
