@@ -39,7 +39,7 @@ func main() {
 	}
 	if err := errors.Join(failed...); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		os.Exit(1) //nolint:gocritic // what is deferred only gives back a signal handler
 	}
 }
 

@@ -31,16 +31,16 @@ func newRaw(endpoint, container string) *raw {
 
 // exec creates an exec, starts it, reads it to its end and asks for the exit code.
 func (r *raw) exec(ctx context.Context, args ...string) error {
-	var created struct{ Id string }
+	var created struct{ ID string }
 	body := map[string]any{"Cmd": args, "AttachStdout": true, "AttachStderr": true}
 	if err := r.json(ctx, http.MethodPost, "/containers/"+r.container+"/exec", body, &created); err != nil {
 		return err
 	}
-	if err := r.json(ctx, http.MethodPost, "/exec/"+created.Id+"/start", map[string]any{"Detach": false}, nil); err != nil {
+	if err := r.json(ctx, http.MethodPost, "/exec/"+created.ID+"/start", map[string]any{"Detach": false}, nil); err != nil {
 		return err
 	}
 	var ended struct{ ExitCode int }
-	if err := r.json(ctx, http.MethodGet, "/exec/"+created.Id+"/json", nil, &ended); err != nil {
+	if err := r.json(ctx, http.MethodGet, "/exec/"+created.ID+"/json", nil, &ended); err != nil {
 		return err
 	}
 	if ended.ExitCode != 0 {

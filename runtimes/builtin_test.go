@@ -1,7 +1,6 @@
 package runtimes_test
 
 import (
-	"errors"
 	"io/fs"
 	"testing"
 
@@ -62,6 +61,6 @@ func TestGetReturnsACopy(t *testing.T) {
 func TestUnknownRuntimeListsTheKnown(t *testing.T) {
 	_, err := runtimes.Get("python\nweb")
 	require.ErrorIs(t, err, core.ErrNotFound)
-	require.True(t, errors.Is(err, fs.ErrNotExist))
+	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, `unknown runtime "python\nweb"; available: go, node-minimal, node-react,`)
 }

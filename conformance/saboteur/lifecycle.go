@@ -19,12 +19,6 @@ func onStart(name, target, breaks string, start startFunc) Saboteur {
 	return Saboteur{Name: name, Target: target, Breaks: breaks, arm: func() *methods { return &methods{start: start} }}
 }
 
-type stopFunc func(ctx context.Context, b core.Backend) error
-
-func onStop(name, target, breaks string, stop stopFunc) Saboteur {
-	return Saboteur{Name: name, Target: target, Breaks: breaks, arm: func() *methods { return &methods{stop: stop} }}
-}
-
 type sandboxFunc func(ctx context.Context, d core.Driver, spec *core.Spec) (conformance.Sandbox, error)
 
 // onSandbox is a saboteur of what core does for every driver.
@@ -141,7 +135,7 @@ func lives() []Saboteur {
 		onSandbox("lifecycle/stop-gives-up", "lifecycle/stop-canceled", "it does not stop a sandbox for a caller whose context has ended", with(func(a *altered) {
 			a.stop = func(ctx context.Context) error {
 				if ctx.Err() != nil {
-					return nil
+					return nil //nolint:nilerr // this is its fault
 				}
 				return a.Sandbox.Stop(ctx)
 			}

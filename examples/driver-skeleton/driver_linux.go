@@ -107,4 +107,6 @@ func (d *driver) Start(ctx context.Context, spec *core.Spec) (core.Backend, erro
 // Close removes the guest's binary.
 func (d *driver) Close() error { return os.RemoveAll(d.dir) }
 
-func fail(op string, err error) error { return core.Errorf(core.CodeOf(err), op, "%w", fmt.Errorf("skeleton: %w", err)) }
+func fail(op string, err error) error {
+	return core.Errorf(core.CodeOf(err), op, "%w", fmt.Errorf("skeleton: %w", err))
+}

@@ -29,7 +29,7 @@ func TestFlightIsOneForAll(t *testing.T) {
 		for range 200 {
 			wg.Go(func() {
 				v, err := f.do(t.Context(), "k", func(core.Progress) { events.Add(1) }, work)
-				assert.NoError(t, err)
+				assert.NoError(t, err) //nolint:testifylint // require must not be called off the test's goroutine
 				assert.Equal(t, 7, v)
 			})
 		}

@@ -102,7 +102,7 @@ type File struct {
 func (f *File) Read(b []byte) (int, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	n := 0
+	var n int
 	switch {
 	case f.node.mode.IsDir():
 		return 0, EISDIR

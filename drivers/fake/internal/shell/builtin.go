@@ -243,9 +243,7 @@ func builtinUnset(s *shell, args []string) (int, flow) {
 			s.errorf("unset: %s: is read only", name)
 			s.exit(2)
 		default:
-			if _, is := s.vars[name]; is {
-				delete(s.vars, name)
-			}
+			delete(s.vars, name)
 		}
 	}
 	return 0, flow{}
@@ -444,7 +442,8 @@ func (s *shell) describe(names []string, verbose bool) int {
 	var b strings.Builder
 	for _, name := range names {
 		run, special := s.builtin(name)
-		kind, answer := "", name
+		var kind string
+		answer := name
 		switch {
 		case syntax.IsKeyword(name):
 			kind = "a shell keyword"

@@ -33,7 +33,6 @@ type shell struct {
 	subst   int // status of the last command substitution
 	last    int // $!
 	jobs    []*job
-	lastJob int
 	traps   map[kernel.Signal]string // 0 is the end of the shell
 	line    uint
 	tested  int  // inside of so many conditions, where a failure does not end the shell

@@ -261,7 +261,8 @@ func seq(t *tool) {
 		}
 		nums = append(nums, x)
 	}
-	first, step, last := 1.0, 1.0, 0.0
+	var last float64
+	first, step := 1.0, 1.0
 	switch len(nums) {
 	case 0:
 		t.missing()
