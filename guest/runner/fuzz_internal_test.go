@@ -66,8 +66,8 @@ func FuzzExpandBraces(f *testing.F) {
 		f.Add(pattern, "xay")
 	}
 	f.Fuzz(func(t *testing.T, pattern, name string) {
-		if len(pattern) > 100 || !doublestar.ValidatePattern(pattern) || strings.Contains(pattern+name, "/") || !utf8.ValidString(pattern+name) {
-			return // to the library every byte that is not UTF-8 is the same
+		if name == "" || len(pattern) > 100 || !doublestar.ValidatePattern(pattern) || strings.Contains(pattern+name, "/") || !utf8.ValidString(pattern+name) {
+			return // no name, or bytes that are all the same to the library
 		}
 		plain, ok := expandBraces(pattern, maxAlternatives)
 		if len(plain) > maxAlternatives || ok && len(plain) == 0 {
@@ -83,8 +83,8 @@ func FuzzExpandBraces(f *testing.F) {
 		got := false
 		for _, p := range plain {
 			match, err := doublestar.Match(p, name)
-			if err != nil {
-				return // refused by parseGlob
+			if err != nil || strings.Contains(p, "**") {
+				return // refused by parseGlob, or stars that were apart before
 			}
 			got = got || match
 		}
