@@ -120,6 +120,15 @@ func (b *box) names(t *testing.T, dir string) []string {
 	return names
 }
 
+// paths puts the work directory before names.
+func (b *box) paths(names ...string) []string {
+	var paths []string
+	for _, name := range names {
+		paths = append(paths, b.at(name))
+	}
+	return paths
+}
+
 // faulty is a System whose file system can be told to fail.
 type faulty struct {
 	runner.System
