@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caisson-dev/caisson/core"
@@ -29,19 +30,29 @@ const DefaultDisk = 2 << 30
 
 // Driver is a driver without an engine. It is a core.Driver whose faults can be switched on.
 type Driver struct {
+	*engine             // shared with siblings
+	crashed atomic.Bool // the process that this driver stands for
+}
+
+// engine is what sandboxes and their files are in.
+type engine struct {
 	options Options
 
-	mu        sync.Mutex
-	faults    map[Fault]bool
-	sandboxes map[string]*sandbox
-	images    map[string]core.Prepared // by reference or digest of what was built
+	mu         sync.Mutex
+	faults     map[Fault]bool
+	sandboxes  map[string]*sandbox
+	images     map[string]core.Prepared // by reference or digest of what was built
+	workspaces map[storage]*workspace
 }
 
 var _ core.Driver = (*Driver)(nil)
 
 // New returns a driver that has no sandbox and no image yet.
 func New(o *Options) *Driver {
-	d := &Driver{faults: make(map[Fault]bool), sandboxes: make(map[string]*sandbox), images: make(map[string]core.Prepared)}
+	d := &Driver{engine: &engine{
+		faults: make(map[Fault]bool), sandboxes: make(map[string]*sandbox),
+		images: make(map[string]core.Prepared), workspaces: make(map[storage]*workspace),
+	}}
 	if o != nil {
 		d.options = *o
 	}
@@ -86,12 +97,12 @@ func (d *Driver) Info(ctx context.Context) (*core.Info, error) {
 	if err := d.reach(ctx, "info"); err != nil {
 		return nil, err
 	}
-	caps := append(core.FileCapabilities(), core.CapInfo, core.CapImages, core.CapLimitPIDs, core.CapLimitMemory)
+	caps := append(core.FileCapabilities(), core.CapInfo, core.CapImages, core.CapLimitPIDs, core.CapLimitMemory, core.CapLimitCPU)
 	slices.Sort(caps)
 	return &core.Info{
 		Driver: scheme, Engine: scheme, Version: version, APIVersion: version, Endpoint: "memory of this process",
 		OS: "linux", Arch: arch(), Capabilities: caps,
-		Isolation: core.Isolation{Level: "none", Missing: []core.Weakening{core.WeakenCPU, core.WeakenSeccomp}},
+		Isolation: core.Isolation{Level: "none"},
 	}, nil
 }
 
@@ -110,10 +121,10 @@ func (d *Driver) Start(ctx context.Context, spec *core.Spec) (core.Backend, erro
 	if d.has(StartFails) {
 		return nil, d.errorf(core.ErrResource, "start", "fault %s", StartFails)
 	}
-	s := newSandbox(d, spec, image)
-	d.mu.Lock()
-	d.sandboxes[s.id] = s
-	d.mu.Unlock()
+	s, err := d.enter(spec, image)
+	if err != nil {
+		return nil, err
+	}
 	b, err := s.start(ctx)
 	if err != nil {
 		s.discard()
@@ -125,18 +136,6 @@ func (d *Driver) Start(ctx context.Context, spec *core.Spec) (core.Backend, erro
 // Close does nothing: sandboxes live on.
 func (d *Driver) Close() error { return nil }
 
-// Sandboxes returns the ids of those that are not removed, sorted.
-func (d *Driver) Sandboxes() []string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	ids := make([]string, 0, len(d.sandboxes))
-	for id := range d.sandboxes {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids
-}
-
 // reach stands for a call of the engine.
 func (d *Driver) reach(ctx context.Context, op string) error {
 	if ctx.Err() != nil {
@@ -145,10 +144,13 @@ func (d *Driver) reach(ctx context.Context, op string) error {
 	if d.has(EngineGone) {
 		return d.errorf(core.ErrUnavailable, op, "fault %s", EngineGone)
 	}
+	if d.crashed.Load() {
+		return d.errorf(core.ErrUnavailable, op, "the process has crashed")
+	}
 	return nil
 }
 
-func (d *Driver) errorf(code core.Code, op, format string, args ...any) error {
+func (d *engine) errorf(code core.Code, op, format string, args ...any) error {
 	e := core.Errorf(code, op, format, args...)
 	e.Driver = scheme
 	return e

@@ -67,7 +67,7 @@ func (d *Driver) Clear(f Fault) {
 	}
 }
 
-func (d *Driver) all() []*sandbox {
+func (d *engine) all() []*sandbox {
 	all := make([]*sandbox, 0, len(d.sandboxes))
 	for _, s := range d.sandboxes {
 		all = append(all, s)
@@ -75,14 +75,14 @@ func (d *Driver) all() []*sandbox {
 	return all
 }
 
-func (d *Driver) has(f Fault) bool {
+func (d *engine) has(f Fault) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.faults[f]
 }
 
 // take reports whether a fault is on and switches it off.
-func (d *Driver) take(f Fault) bool {
+func (d *engine) take(f Fault) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	on := d.faults[f]

@@ -45,6 +45,7 @@ func (s *sandbox) install() {
 	s.work = kernel.NewVolume(s.driver.options.Disk, nil)
 	s.root = kernel.NewVolume(rootDir, nil)
 	s.fs = kernel.NewFS(s.root)
+	s.fs.SetFileSize(limits.FileSize)
 	for name, node := range map[string]kernel.Node{
 		"/dev": dir(0o755), "/etc": dir(0o755), "/home": dir(0o755), "/root": dir(0o700), "/run": dir(0o755), "/sys": dir(0o555),
 		"/usr/lib": dir(0o755), "/usr/local/bin": dir(0o755), "/usr/sbin": dir(0o755), "/var/tmp": dir(fs.ModeSticky | 0o777), "/opt": dir(0o755),
@@ -71,7 +72,9 @@ func (s *sandbox) install() {
 	}
 	wd := s.spec.Runtime.WorkDir
 	s.fs.Install(wd, kernel.Node{Mode: fs.ModeDir | 0o755, Owner: s.user, Volume: s.work})
-	s.fs.Install(wd+"/.uploads", kernel.Node{Mode: fs.ModeDir | 0o755, Owner: s.user})
+	if !s.mountWorkspace(wd) {
+		s.fs.Install(wd+"/.uploads", kernel.Node{Mode: fs.ModeDir | 0o755, Owner: s.user})
+	}
 	s.fs.Install("/uploads", link(wd+"/.uploads"))
 	s.fs.Install("/var/lib/caisson/packages", file(packageList(s.spec.Runtime)))
 }

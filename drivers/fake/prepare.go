@@ -96,7 +96,7 @@ func (d *Driver) build(ctx context.Context, rt *core.Runtime, fresh bool, tell f
 		tell(core.Progress{Kind: core.ProgressStep, Text: text, Current: step, Total: total})
 	}
 	next("FROM " + rt.BaseImage)
-	trial := newSandbox(d, (&core.Spec{Runtime: rt}).WithDefaults(), &core.Prepared{})
+	trial := newSandbox(d, (&core.Spec{Runtime: rt}).WithDefaults(), &core.Prepared{}, nil)
 	defer trial.discard()
 	for _, command := range rt.SetupCommands {
 		next("RUN " + command)
@@ -140,7 +140,7 @@ func (s *sandbox) runSetup(ctx context.Context, command string, tell func(core.P
 		return s.driver.errorf(core.ErrBuild, "prepare", "%w", err)
 	}
 	stop := context.AfterFunc(ctx, func() { job.Kill(killPatience) })
-	status, _ := job.Wait()
+	end := job.Wait()
 	stop()
 	if ctx.Err() != nil {
 		return &core.Error{Code: core.ErrCanceled, Op: "prepare", Driver: scheme, Err: context.Cause(ctx)}
@@ -148,8 +148,8 @@ func (s *sandbox) runSetup(ctx context.Context, command string, tell func(core.P
 	for line := range strings.Lines(log.String()) {
 		tell(core.Progress{Kind: core.ProgressLog, Text: strings.TrimSuffix(line, "\n")})
 	}
-	if status.Shell() != 0 {
-		return s.driver.errorf(core.ErrBuild, "prepare", "setup command %q: exit %d", command, status.Shell())
+	if end.Shell() != 0 {
+		return s.driver.errorf(core.ErrBuild, "prepare", "setup command %q: exit %d", command, end.Shell())
 	}
 	return nil
 }

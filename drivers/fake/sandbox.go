@@ -30,17 +30,21 @@ type sandbox struct {
 
 	fs              *kernel.FS
 	root, tmp, work *kernel.Volume
+	workspace       *workspace // nil if the files end with the sandbox
 	ram             *kernel.Volume
 	kernel          *kernel.Kernel
 	removed, isLost atomic.Bool
 
+	created         time.Time
+
 	mu      sync.Mutex
 	streams map[net.Conn]bool // to runners
+	holder  *hold
 }
 
-func newSandbox(d *Driver, spec *core.Spec, image *core.Prepared) *sandbox {
+func newSandbox(d *Driver, spec *core.Spec, image *core.Prepared, files *workspace) *sandbox {
 	s := &sandbox{
-		driver: d, id: strings.ToLower(rand.Text()), image: image, spec: spec,
+		driver: d, id: strings.ToLower(rand.Text()), image: image, spec: spec, workspace: files, created: time.Now(),
 		user: workload(spec), streams: make(map[net.Conn]bool),
 	}
 	s.config = protocol.Config{
@@ -48,7 +52,7 @@ func newSandbox(d *Driver, spec *core.Spec, image *core.Prepared) *sandbox {
 	}
 	s.install()
 	s.kernel = kernel.New(kernel.Options{
-		FS: s.fs, RAM: s.ram, MaxProcesses: int(spec.Limits.PIDs), OpenFiles: int(spec.Limits.OpenFiles), Loader: load, Hostname: s.hostname(), Arch: arch(),
+		FS: s.fs, RAM: s.ram, CPUs: spec.Limits.CPUs, MaxProcesses: int(spec.Limits.PIDs), OpenFiles: int(spec.Limits.OpenFiles), Loader: load, Hostname: s.hostname(), Arch: arch(),
 	})
 	return s
 }
@@ -85,11 +89,17 @@ func (s *sandbox) start(ctx context.Context) (core.Backend, error) {
 	if s.driver.has(DiskFull) {
 		s.fill(true)
 	}
+	return s.backend(ctx, s.driver)
+}
+
+// backend gives the sandbox to a process.
+func (s *sandbox) backend(ctx context.Context, d *Driver) (core.Backend, error) {
+	h := s.takeOver(d)
 	return guest.NewBackend(ctx, &guest.Options{
 		Driver: scheme, ID: s.id, Config: s.config,
-		Open: s.open, Restart: s.restart, Remove: s.remove, Alive: s.alive,
+		Open: h.open, Restart: s.restart, Remove: h.remove, Alive: s.alive,
 		Info: core.SandboxInfo{
-			Image: s.image.Image, Profile: s.spec.Profile, Network: s.spec.Network, Created: time.Now(),
+			Image: s.image.Image, Profile: s.spec.Profile, Network: s.spec.Network, Created: s.created,
 			Limits: core.Limits{Tmp: s.spec.Limits.Tmp, OpenFiles: s.spec.Limits.OpenFiles, FileSize: s.spec.Limits.FileSize},
 		},
 	})
@@ -177,8 +187,11 @@ func (s *sandbox) discard() {
 func (s *sandbox) forget() {
 	s.removed.Store(true)
 	s.driver.mu.Lock()
+	defer s.driver.mu.Unlock()
 	delete(s.driver.sandboxes, s.id)
-	s.driver.mu.Unlock()
+	if s.workspace != nil && s.workspace.user == s {
+		s.workspace.user = nil
+	}
 }
 
 // remove is guest.Options.Remove.

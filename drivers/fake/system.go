@@ -45,7 +45,7 @@ func (s *system) Configure(cfg *protocol.Config) (*protocol.Facts, error) {
 	facts := &protocol.Facts{
 		Arch: arch(), UID: s.user.UID, GID: s.user.GID, Groups: []int{s.user.GID},
 		NoNewPrivs: true, Seccomp: 2, ReadOnlyRoot: spec.Profile == core.Strict,
-		Memory: spec.Limits.Memory, Swap: spec.Limits.Memory, PIDs: spec.Limits.PIDs,
+		Memory: spec.Limits.Memory, Swap: spec.Limits.Memory, PIDs: spec.Limits.PIDs, CPUs: spec.Limits.CPUs,
 	}
 	if s.user == kernel.Root {
 		facts.Capabilities = kernel.RootCapabilities
@@ -172,12 +172,12 @@ const killPatience = 800 * time.Millisecond
 
 // Wait waits for the command; see runner.Process.
 func (p *process) Wait() protocol.Exit {
-	status, oom := p.job.Wait()
-	exit := protocol.Exit{Reason: core.Exited, Code: status.Code}
-	if status.Signal != 0 {
-		exit = protocol.Exit{Reason: core.Signaled, Code: core.NoExitCode, Signal: status.Signal.String()}
+	end := p.job.Wait()
+	exit := protocol.Exit{Reason: core.Exited, Code: end.Code, Usage: &core.Usage{UserTime: end.CPU, PeakMemory: end.Peak}}
+	if end.Signal != 0 {
+		exit.Reason, exit.Code, exit.Signal = core.Signaled, core.NoExitCode, end.Signal.String()
 	}
-	if oom && (status.Signal == kernel.SIGKILL || status.Code == 128+int(kernel.SIGKILL)) {
+	if end.OOM && (end.Signal == kernel.SIGKILL || end.Code == 128+int(kernel.SIGKILL)) {
 		exit.Reason = core.OutOfMemory
 	}
 	return exit

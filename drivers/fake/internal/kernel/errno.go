@@ -21,6 +21,7 @@ const (
 	EACCES       = Errno(syscall.EACCES)
 	EEXIST       = Errno(syscall.EEXIST)
 	EXDEV        = Errno(syscall.EXDEV)
+	ENOMEM       = Errno(syscall.ENOMEM)
 	ENOTDIR      = Errno(syscall.ENOTDIR)
 	EISDIR       = Errno(syscall.EISDIR)
 	EINVAL       = Errno(syscall.EINVAL)
@@ -58,6 +59,8 @@ func (e Errno) Error() string {
 		return "Permission denied"
 	case EEXIST:
 		return "File exists"
+	case ENOMEM:
+		return "Cannot allocate memory"
 	case EXDEV:
 		return "Invalid cross-device link"
 	case ENOTDIR:

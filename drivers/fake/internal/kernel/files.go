@@ -31,8 +31,8 @@ func (p *Process) Open(name string, fl OpenFlags) (int, error) {
 	}
 	fl.Mode &^= p.Umask
 	d, err := p.open(p.Abs(name), fl)
+	p.back()
 	if err != nil {
-		p.check()
 		return -1, err
 	}
 	p.files[fd] = d
@@ -175,7 +175,7 @@ func (p *Process) Read(fd int, b []byte) (int, error) {
 		return 0, EBADF
 	}
 	n, err := d.read(p.killed, b)
-	p.check()
+	p.back()
 	return n, err
 }
 
@@ -199,7 +199,7 @@ func (p *Process) Write(fd int, b []byte) (int, error) {
 		p.signal(sig)
 		p.kernel.mu.Unlock()
 	}
-	p.check()
+	p.back()
 	return n, err
 }
 

@@ -68,14 +68,21 @@ func (p *Process) Start(cmd *Command) (*Job, error) {
 	return j, nil
 }
 
+// An End is how a job's first process ended.
+type End struct {
+	Status
+	OOM  bool          // a process of the kernel was killed meanwhile for want of memory
+	CPU  time.Duration // that it and the children that it waited for computed
+	Peak int64         // bytes of memory that its largest process took
+}
+
 // Wait waits for the end of the job's first process and of its output. What
-// background children write later is dropped. Oom reports that a process was
-// killed meanwhile for want of memory.
-func (j *Job) Wait() (status Status, oom bool) {
+// background children write later is dropped.
+func (j *Job) Wait() End {
 	<-j.root.over
 	<-j.pumped[0]
 	<-j.pumped[1]
-	return j.root.status, j.kernel.Kills() > j.ooms
+	return End{j.root.status, j.kernel.Kills() > j.ooms, j.root.used, j.root.peak}
 }
 
 // Kill kills every process of the job and reports whether none was left within the time given.

@@ -13,6 +13,8 @@ type Program func(*Process) int
 type Options struct {
 	FS  *FS
 	RAM *Volume // charged for what programs hold; see Process.Charge
+	// CPUs is how many processors all processes together may use; 0 is without bound.
+	CPUs float64
 	// MaxProcesses is how many there may be at once.
 	MaxProcesses int
 	// OpenFiles is how many descriptors a process may have.
@@ -27,6 +29,7 @@ type Options struct {
 type Kernel struct {
 	Options
 	boot time.Time
+	cpu  cpu
 
 	mu    sync.Mutex
 	procs map[int]*Process
@@ -41,11 +44,15 @@ type Kernel struct {
 // Release is the version of the kernel.
 const Release = "6.0.0-fake"
 
-const maxPID = 32768
+const (
+	maxPID     = 32768
+	baseMemory = 64 << 10 // bytes that every process takes
+)
 
 // New returns a kernel with one process, the init that keeps everything.
 func New(o Options) *Kernel {
 	k := &Kernel{Options: o, boot: time.Now(), procs: make(map[int]*Process)}
+	k.cpu.share, k.cpu.start = o.CPUs, k.boot
 	k.installProc()
 	k.Boot()
 	return k
@@ -102,11 +109,17 @@ func (k *Kernel) Uptime() time.Duration { return time.Since(k.boot) }
 // start enters p in the books and runs main on a goroutine of its own. It owns the descriptors of p, whatever it returns.
 func (k *Kernel) start(p *Process, main Program) error {
 	p.kernel, p.killed, p.over = k, make(chan struct{}), make(chan struct{})
-	p.children = make(map[int]*Process)
+	p.children, p.since = make(map[int]*Process), time.Now()
+	if !k.FS.Take(k.RAM, baseMemory) {
+		p.closeAll()
+		return ENOMEM
+	}
+	p.charged, p.peak = baseMemory, baseMemory
 	k.mu.Lock()
 	err := k.enter(p)
 	k.mu.Unlock()
 	if err != nil {
+		k.FS.Take(k.RAM, -baseMemory)
 		p.closeAll()
 		return err
 	}

@@ -25,6 +25,9 @@ type Process struct {
 	job     *Job
 	files   map[int]*descriptor
 	charged int64
+	peak    int64         // the most that was charged
+	since   time.Time     // it computes
+	used    time.Duration // it computed, with the children that it waited for
 	reaper  bool // the children of dead descendants become its own, and are reaped at once
 	code    int  // the exit status so far
 
@@ -137,8 +140,20 @@ func (p *Process) heir() *Process {
 	return p.kernel.init
 }
 
-// check ends the goroutine if the process was killed, and waits while it is stopped.
+// check begins a call: it ends the goroutine if the process was killed, and
+// waits while the process is stopped or has computed too much.
 func (p *Process) check() {
+	p.compute()
+	p.proceed()
+}
+
+// back ends a call that may have waited, which is not computing.
+func (p *Process) back() {
+	p.proceed()
+	p.since = time.Now()
+}
+
+func (p *Process) proceed() {
 	for {
 		select {
 		case <-p.killed:
@@ -212,7 +227,7 @@ func (p *Process) Wait(pid int, interruptible bool) (int, Status, error) {
 		case interrupted && any:
 			return 0, Status{}, EINTR
 		case dead != nil:
-			p.kernel.uninstallProcess(dead)
+			p.bear(dead)
 			return dead.PID, dead.status, nil
 		case !any:
 			return 0, Status{}, ECHILD
@@ -221,6 +236,7 @@ func (p *Process) Wait(pid int, interruptible bool) (int, Status, error) {
 		case <-news:
 		case <-p.killed:
 		}
+		p.back()
 	}
 }
 
@@ -235,13 +251,20 @@ func (p *Process) TryWait(pid int) (Status, error) {
 	p.kernel.mu.Unlock()
 	switch {
 	case dead != nil:
-		p.kernel.uninstallProcess(dead)
+		p.bear(dead)
 		return dead.status, nil
 	case any:
 		return Status{}, EAGAIN
 	default:
 		return Status{}, ECHILD
 	}
+}
+
+// bear takes over what is left of a child that was waited for.
+func (p *Process) bear(dead *Process) {
+	p.kernel.uninstallProcess(dead)
+	p.used += dead.used
+	p.peak = max(p.peak, dead.peak)
 }
 
 // deadChild returns a child that has ended, and whether there are children to wait for at all.
@@ -270,7 +293,7 @@ func (p *Process) Sleep(d time.Duration) {
 	p.check()
 	if d < 0 {
 		<-p.killed
-		p.check()
+		p.back()
 	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -278,7 +301,7 @@ func (p *Process) Sleep(d time.Duration) {
 	case <-timer.C:
 	case <-p.killed:
 	}
-	p.check()
+	p.back()
 }
 
 // Setsid makes the process the leader of a session and group of its own.
@@ -295,9 +318,10 @@ func (p *Process) Setsid() error {
 // Charge takes n bytes of memory until the process ends, or gives -n back. When there are none left the process is killed.
 func (p *Process) Charge(n int64) {
 	p.check()
-	n = max(n, -p.charged)
+	n = max(n, baseMemory-p.charged)
 	if p.kernel.FS.Take(p.kernel.RAM, n) {
 		p.charged += n
+		p.peak = max(p.peak, p.charged)
 		return
 	}
 	p.OutOfMemory()
@@ -309,7 +333,7 @@ func (p *Process) OutOfMemory() {
 	p.kernel.ooms++
 	p.terminate(SIGKILL)
 	p.kernel.mu.Unlock()
-	p.check()
+	p.back()
 }
 
 // Limits are what ulimit tells.
