@@ -14,9 +14,10 @@ import (
 const sourceDir = "/.caisson-build"
 
 // guardScript runs "$@" for as long as a file can be made beside it. It is the
-// first process of its namespace, so that its end is the end of all.
+// first process of its namespace, so that its end is the end of all. (Where ':'
+// cannot write, a shell exits; where true cannot, it goes on.)
 const guardScript = `trap 'exit 143' USR1; read -r name </proc/sys/kernel/hostname; echo "` + GuardLine + `$name"; ` +
-	`"$@" & step=$!; { while sleep 1 && : >/.caisson-alive; do :; done; kill -USR1 $$; } 2>/dev/null & guard=$!; ` +
+	`"$@" & step=$!; { while sleep 1 && true >/.caisson-alive; do :; done; kill -USR1 $$; } 2>/dev/null & guard=$!; ` +
 	`wait $step; code=$?; kill $guard; wait $guard; rm -f /.caisson-alive; exit $code`
 
 // buildFile is a build file in the making. Nothing in it is interpreted: what
@@ -41,7 +42,11 @@ func newBuildFile(rt *core.Runtime, base BaseImage, opts *BuildOptions, files []
 	}
 	f.add("start from "+rt.BaseImage, from)
 	if opts.ID != "" {
-		f.add("mark the build", "LABEL "+LabelBuild+"="+quoted(opts.ID))
+		label := "LABEL " + LabelBuild + "=" + quoted(opts.ID)
+		if rt.Name != "" {
+			label += " " + LabelRuntime + "=" + quoted(rt.Name)
+		}
+		f.add("mark the build", label)
 	}
 	f.add("be root", "USER 0:0")
 	if len(files) > 0 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/docker/docker/api/types/build"
 	dockercontainer "github.com/docker/docker/api/types/container"
@@ -15,6 +16,9 @@ import (
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/drivers/internal/container"
 )
+
+// stopPatience is how long a cancelled build is given to end.
+const stopPatience = 500 * time.Millisecond
 
 // Build uses the classic builder, which every engine has.
 func (e *engine) Build(ctx context.Context, source io.Reader, b *container.Build) error {
@@ -33,6 +37,8 @@ func (e *engine) Build(ctx context.Context, source io.Reader, b *container.Build
 	defer res.Body.Close()
 	if err := follow(res.Body, b.Output, func(core.Progress) {}); err != nil {
 		if ctx.Err() != nil {
+			// The builder kills the step that it is in, or ends its commit, and does not say when it has.
+			time.Sleep(stopPatience)
 			return e.classify(ctx, err)
 		}
 		return core.Errorf(core.ErrBuild, "", "%w", err)
@@ -64,12 +70,24 @@ func (e *engine) RemoveRest(ctx context.Context, label string) error {
 		return e.classify(ctx, err)
 	}
 	for _, c := range list {
+		if c.Labels[core.LabelPrefix] != "" { // a sandbox, which has the labels of its image
+			continue
+		}
 		if err := e.Remove(ctx, c.ID); err != nil && core.CodeOf(err) != core.ErrNotFound {
 			return err
 		}
 	}
-	_, err = e.api.ImagesPrune(ctx, filters.NewArgs(filters.Arg("label", label), filters.Arg("dangling", "true")))
-	return e.classify(ctx, err)
+	// The engine prunes for one client at a time and refuses the others.
+	images, err := e.api.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", label), filters.Arg("dangling", "true"))})
+	if err != nil {
+		return e.classify(ctx, err)
+	}
+	for _, img := range images {
+		if err := e.RemoveImage(ctx, img.ID); err != nil && core.CodeOf(err) != core.ErrNotFound {
+			return err
+		}
+	}
+	return nil
 }
 
 // event is a line of the stream that pulls and builds answer with. They fail in it, not by the status of the answer.

@@ -1,5 +1,5 @@
 FROM 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
-LABEL dev.caisson.build="0a"
+LABEL dev.caisson.build="0a" dev.caisson.runtime="ml"
 USER 0:0
 RUN ["/bin/sh", "-c", "echo \"$HOME\" > /etc/motd"]
 RUN ["/bin/sh", "-c", "cat <\u003cX"]

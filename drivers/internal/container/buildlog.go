@@ -17,7 +17,7 @@ var (
 	// exitCode is how their errors tell the exit code of a step.
 	exitCode = regexp.MustCompile(`(?:returned a non-zero code: |exit status )([0-9]+)\s*\z`)
 	// engineTalk is what engines say between the steps, and preamble what they put before a reason.
-	engineTalk = regexp.MustCompile(`\A ?--->|\ARemoved intermediate container |\A-->|\A\[[0-9]+/[0-9]+\] COMMIT |\ACOMMIT |\A` + runtimes.GuardLine)
+	engineTalk = regexp.MustCompile(`\A ?--->|\ARemov(?:ed|ing) intermediate container |\ASuccessfully (?:built|tagged) |\A-->|\A\[[0-9]+/[0-9]+\] COMMIT |\ACOMMIT |\A` + runtimes.GuardLine)
 	preamble   = regexp.MustCompile(`\A(?:building at STEP ".*": )?`)
 	escape     = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
 )

@@ -1,0 +1,9 @@
+package docker_test
+
+import (
+	"testing"
+
+	"github.com/caisson-dev/caisson/drivers/internal/buildtest"
+)
+
+func TestBuilds(t *testing.T) { buildtest.Run(t, "docker") }

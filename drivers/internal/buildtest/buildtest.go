@@ -1,0 +1,94 @@
+// Package buildtest holds the tests of building runtimes on a real engine.
+// Each engine's driver runs all of them.
+package buildtest
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/internal/enginetest"
+	"github.com/caisson-dev/caisson/runtimes"
+)
+
+// suite is one engine under test.
+type suite struct {
+	scheme string
+	driver core.Driver
+	name   string // of every runtime that the suite builds
+}
+
+// Run runs every test on the tests' engine of the scheme. At its end nothing of it may be left there.
+func Run(t *testing.T, scheme string) {
+	s := &suite{scheme: scheme, driver: enginetest.Open(t, scheme), name: "buildtest-" + strings.ToLower(rand.Text()[:12])}
+	t.Cleanup(func() { s.removeImages(t) })
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T)
+	}{
+		{"contract", s.contract},
+		{"exact arguments", s.exactArguments},
+		{"no trace of the source", s.noTrace},
+		{"failing step", s.failingStep},
+		{"cancel", s.cancel},
+		{"one build for all", s.oneBuildForAll},
+		{"cache", s.cache},
+		{"flood", s.flood},
+		{"apt", s.apt},
+		{"pip", s.pip},
+		{"npm", s.npm},
+		{"cargo", s.cargo},
+	} {
+		t.Run(test.name, test.run)
+	}
+	s.requireNothingLeft(t)
+}
+
+// requireNothingLeft checks that there is no container of the suite and no image that has no name.
+func (s *suite) requireNothingLeft(t *testing.T) {
+	t.Helper()
+	require.Empty(t, enginetest.Objects(t, s.scheme, runtimes.LabelRuntime+"="+s.name))
+	require.Empty(t, enginetest.Untagged(t, s.scheme, runtimes.LabelRuntime+"="+s.name))
+}
+
+// runtime returns a runtime of the suite on top of the tests' image.
+func (s *suite) runtime(change func(*core.Runtime)) *core.Runtime {
+	rt := &core.Runtime{Name: s.name, BaseImage: enginetest.Image()}
+	change(rt)
+	return rt
+}
+
+func (s *suite) prepare(t *testing.T, rt *core.Runtime) *core.Prepared {
+	t.Helper()
+	p, err := s.driver.Prepare(t.Context(), rt, &core.PrepareOptions{Progress: func(p core.Progress) { t.Logf("%s %d/%d %s", p.Kind, p.Current, p.Total, p.Text) }})
+	require.NoError(t, err)
+	return p
+}
+
+// sh runs a script in a new sandbox of rt, without a network, and returns what it prints.
+func (s *suite) sh(t *testing.T, rt *core.Runtime, script string) string {
+	t.Helper()
+	sb := enginetest.Start(t, s.driver, &core.Spec{Runtime: rt, Limits: core.Limits{Memory: 1 << 30}})
+	res, err := sb.Execute(t.Context(), core.Shell(script))
+	require.NoError(t, err)
+	require.Equal(t, 0, res.ExitCode, res.Combined.String())
+	require.NoError(t, sb.Stop(context.WithoutCancel(t.Context())))
+	return res.Stdout.String()
+}
+
+// removeImages removes the runtimes' images and the layers on top of them.
+func (s *suite) removeImages(t *testing.T) {
+	t.Helper()
+	images := enginetest.Images(t, s.scheme, runtimes.LabelRuntime+"="+s.name)
+	for _, kind := range []string{"layer", "runtime"} { // a layer has the labels of what it is on
+		for _, img := range images {
+			if img.Labels[core.LabelPrefix] == kind {
+				enginetest.RemoveImage(t, s.scheme, img.ID)
+			}
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package buildtest
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/caisson-dev/caisson/core"
+)
+
+const debianInstall = "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "
+
+// needs skips a test whose packages cannot be had here, or fails it if CAISSON_REQUIRE names "packages".
+func needs(t *testing.T, url string) {
+	t.Helper()
+	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, Proxy: http.ProxyFromEnvironment}}
+	res, err := client.Get(url)
+	if err == nil {
+		_ = res.Body.Close()
+		if res.StatusCode == http.StatusOK {
+			return
+		}
+		err = fmt.Errorf("status %s", res.Status)
+	}
+	if slices.Contains(strings.Split(os.Getenv("CAISSON_REQUIRE"), ","), "packages") {
+		t.Fatalf("%s: %v", url, err)
+	}
+	t.Skipf("no packages from %s (%v)", url, err)
+}
+
+const debianMirror = "http://deb.debian.org/debian/dists/bookworm/Release.gpg"
+
+func (s *suite) apt(t *testing.T) {
+	needs(t, debianMirror)
+	rt := s.runtime(func(rt *core.Runtime) {
+		rt.PackageManager, rt.Packages = core.Apt, []string{"jq"}
+	})
+	require.Equal(t, "1\n", s.sh(t, rt, `echo '{"a":1}' | jq .a; ls -A /var/lib/apt/lists`))
+
+	t.Run("from a mirror", func(t *testing.T) {
+		rt := s.runtime(func(rt *core.Runtime) {
+			rt.PackageManager, rt.Packages = core.Apt, []string{"jq=1.6-*"}
+		})
+		require.ErrorIs(t, rt.Validate(), core.ErrInvalid)
+		rt.Packages = []string{"jq"}
+		rt.Source.Index = "http://deb.debian.org/debian"
+		require.Equal(t, "jq-1.6\n", s.sh(t, rt, `jq --version; grep -rl caisson-build /etc/apt`+" || true"))
+	})
+}
+
+func (s *suite) pip(t *testing.T) {
+	needs(t, debianMirror)
+	index := newIndex(t, "builder", "s3cret")
+	index.add(t, "caisson-sample", "1.0.0")
+	index.add(t, "caisson-sample", "1.5.0", "caisson-helper; extra == 'more'")
+	index.add(t, "caisson-sample", "2.0.0")
+	index.add(t, "caisson-helper", "0.1.0")
+	rt := s.runtime(func(rt *core.Runtime) {
+		rt.SetupCommands = []string{debianInstall + "python3-pip"}
+		rt.Packages = []string{"caisson-sample[more]>=1,<2"}
+		rt.Source = core.PackageSource{Index: index.url, CA: index.ca}
+	})
+	require.Equal(t, "1.5.0 0.1.0\n", s.sh(t, rt, `python3 -c 'import caisson_sample, caisson_helper; print(caisson_sample.version, caisson_helper.version)'; find / -xdev -name '*=*' -newer /etc/os-release -path '/[!p]*' -maxdepth 1`))
+
+	rt.Packages = []string{"caisson-sample>=3"}
+	_, err := s.driver.Prepare(t.Context(), rt, nil)
+	require.ErrorIs(t, err, core.ErrBuild)
+	require.ErrorContains(t, err, "caisson-sample>=3")
+	require.NotContains(t, err.Error(), "s3cret")
+}
+
+func (s *suite) npm(t *testing.T) {
+	needs(t, debianMirror)
+	needs(t, "https://registry.npmjs.org/is-odd")
+	ca, err := os.ReadFile("/etc/ssl/certs/ca-certificates.crt")
+	if err != nil {
+		t.Skip("this host keeps its authorities elsewhere")
+	}
+	rt := s.runtime(func(rt *core.Runtime) {
+		rt.PackageManager, rt.WorkDir = core.Npm, "/app"
+		rt.SetupCommands = []string{debianInstall + "nodejs npm"}
+		rt.Packages = []string{"is-odd@^3", "@types/react@18", "cowsay@1.6.0"}
+		rt.Source.CA = ca
+	})
+	require.Equal(t, "true\ntrue\n18\n1\n", s.sh(t, rt, `echo 'import odd from "is-odd"; console.log(odd(3))' >a.mjs && node a.mjs
+		node -e 'console.log(require("is-odd")(5)); console.log(require("@types/react/package.json").version.split(".")[0])'
+		cowsay hello | grep -c hello`))
+}
+
+func (s *suite) cargo(t *testing.T) {
+	needs(t, debianMirror)
+	manifest := "[package]\nname = \"hello-caisson\"\nversion = \"1.2.3\"\nedition = \"2021\"\n"
+	program := "fn main() { println!(\"hello from {}\", env!(\"CARGO_PKG_VERSION\")); }\n"
+	checksum := fmt.Sprintf(`{"files":{"Cargo.toml":%q,"src/main.rs":%q},"package":%q}`, sum(manifest), sum(program), sum("crate"))
+	config := "[source.crates-io]\nreplace-with = \"local\"\n\n[source.local]\ndirectory = \"/crates\"\n"
+	rt := s.runtime(func(rt *core.Runtime) {
+		rt.PackageManager = core.Cargo
+		rt.SetupCommands = []string{
+			debianInstall + "cargo",
+			write("/crates/hello-caisson/Cargo.toml", manifest), write("/crates/hello-caisson/src/main.rs", program),
+			write("/crates/hello-caisson/.cargo-checksum.json", checksum), write("/root/.cargo/config.toml", config),
+		}
+		rt.Packages = []string{"hello-caisson@1.2.3"}
+	})
+	require.Equal(t, "hello from 1.2.3\n/usr/local/bin/hello-caisson\n", s.sh(t, rt, "hello-caisson; command -v hello-caisson"))
+}
+
+func sum(text string) string {
+	h := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(h[:])
+}
+
+// write is a setup command that writes a file.
+func write(path, text string) string {
+	return fmt.Sprintf("mkdir -p $(dirname %[1]s) && echo %[2]s | base64 -d >%[1]s", path, base64.StdEncoding.EncodeToString([]byte(text)))
+}

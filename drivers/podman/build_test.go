@@ -1,0 +1,9 @@
+package podman_test
+
+import (
+	"testing"
+
+	"github.com/caisson-dev/caisson/drivers/internal/buildtest"
+)
+
+func TestBuilds(t *testing.T) { buildtest.Run(t, "podman") }
