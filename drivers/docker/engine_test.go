@@ -12,3 +12,5 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestEngine(t *testing.T) { drivertest.Run(t, "docker") }
+
+func TestCreateRequest(t *testing.T) { drivertest.Wire(t, "docker") }

@@ -1,0 +1,70 @@
+package podman
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/caisson-dev/caisson/core"
+)
+
+func TestURLs(t *testing.T) {
+	for raw, want := range map[string]string{
+		"podman:":                             "",
+		"podman://":                           "",
+		"podman:///run/p.sock":                "unix:///run/p.sock",
+		"podman:?host=ssh://user@host/p.sock": "ssh://user@host/p.sock",
+		"podman://host:1":                     "error",
+		"podman:///x?host=y":                  "error",
+		"podman:?hst=misspelled":              "error",
+		"podman:x":                            "error",
+	} {
+		u, err := url.Parse(raw)
+		require.NoError(t, err)
+		host, err := parse(u)
+		if want == "error" {
+			require.ErrorIs(t, err, core.ErrInvalid, raw)
+			continue
+		}
+		require.NoError(t, err, raw)
+		require.Equal(t, want, host, raw)
+	}
+}
+
+func TestServiceIsFound(t *testing.T) {
+	t.Setenv("CONTAINER_HOST", "tcp://192.0.2.1:1")
+	drv, err := New(nil)
+	require.NoError(t, err)
+	require.NoError(t, drv.Close())
+	for _, host := range []string{"http://x", "::", "x"} {
+		_, err = New(&Options{Host: host})
+		require.ErrorIs(t, err, core.ErrInvalid, host)
+	}
+}
+
+func TestShortNamesMeanWhatTheyMeanToDocker(t *testing.T) {
+	for ref, want := range map[string]string{
+		"python":                     "docker.io/library/python",
+		"python:3.12-slim":           "docker.io/library/python:3.12-slim",
+		"group/image":                "docker.io/group/image",
+		"localhost/image":            "localhost/image",
+		"127.0.0.1:5000/image:tag":   "127.0.0.1:5000/image:tag",
+		"quay.io/group/image@sha256": "quay.io/group/image@sha256",
+	} {
+		require.Equal(t, want, qualified(ref))
+	}
+}
+
+func TestErrorsAreClassedByTheirText(t *testing.T) {
+	for text, want := range map[string]core.Code{
+		"unable to find network with name or ID x: network not found": core.ErrNotFound,
+		"x: image not known":                                    core.ErrNotFound,
+		`the container name "x" is already in use by y`:         core.ErrConflict,
+		"volume is being used by the following container(s): x": core.ErrConflict,
+		"write /x: no space left on device":                     core.ErrResource,
+		"something nobody has seen":                             core.ErrInternal,
+	} {
+		require.Equal(t, want, codeOf(500, text), text)
+	}
+}
