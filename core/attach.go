@@ -88,6 +88,19 @@ type Workspacer interface {
 	RemoveWorkspace(ctx context.Context, owner, workspace string) error
 }
 
+// Linker keeps other names of workspaces, for who finds out late what a
+// workspace is for: a workspace cannot be renamed.
+type Linker interface {
+	// Link writes down that name stands for the workspace target of the same
+	// owner. It returns ErrConflict if there is a workspace or a link of that
+	// name. Start and Attach do not follow links; RemoveWorkspace removes one,
+	// and Collect takes one for a workspace.
+	Link(ctx context.Context, owner, name, target string) error
+
+	// Links returns what every linked name of the owner stands for.
+	Links(ctx context.Context, owner string) (map[string]string, error)
+}
+
 // AsDriver returns d as a T, which is an optional interface of drivers, if d or
 // a Driver that it wraps implements T. A wrapper shows what it wraps with a
 // method Unwrap() Driver.
