@@ -96,7 +96,7 @@ func (d *Driver) enter(spec *core.Spec, image *core.Prepared) (*sandbox, error) 
 			return nil, err
 		}
 	}
-	s := newSandbox(d, spec, image, w)
+	s := newSandbox(d.engine, spec, image, w)
 	d.sandboxes[s.id] = s
 	if w != nil {
 		w.user = s
@@ -149,4 +149,19 @@ func (d *Driver) Attach(ctx context.Context, id string, spec *core.Spec) (core.B
 		return nil, d.errorf(core.ErrConflict, "attach", "the sandbox was started from another spec")
 	}
 	return s.backend(ctx, d)
+}
+
+// Owned returns the ids of an owner's sandboxes, sorted; everyone's if owner is
+// empty. It asks no engine, so it answers whatever faults are on.
+func (d *Driver) Owned(owner string) []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var ids []string
+	for id, s := range d.sandboxes {
+		if owner == "" || s.spec.Owner == owner {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }

@@ -125,7 +125,7 @@ func (d *Driver) Start(ctx context.Context, spec *core.Spec) (core.Backend, erro
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.start(ctx)
+	b, err := s.start(ctx, d)
 	if err != nil {
 		s.discard()
 		return nil, err
@@ -136,16 +136,20 @@ func (d *Driver) Start(ctx context.Context, spec *core.Spec) (core.Backend, erro
 // Close does nothing: sandboxes live on.
 func (d *Driver) Close() error { return nil }
 
-// reach stands for a call of the engine.
+// reach stands for a call of the engine by the driver's process.
 func (d *Driver) reach(ctx context.Context, op string) error {
+	if d.crashed.Load() {
+		return d.errorf(core.ErrUnavailable, op, "the process has crashed")
+	}
+	return d.engine.reach(ctx, op)
+}
+
+func (d *engine) reach(ctx context.Context, op string) error {
 	if ctx.Err() != nil {
 		return &core.Error{Code: core.ErrCanceled, Op: op, Driver: scheme, Err: context.Cause(ctx)}
 	}
 	if d.has(EngineGone) {
 		return d.errorf(core.ErrUnavailable, op, "fault %s", EngineGone)
-	}
-	if d.crashed.Load() {
-		return d.errorf(core.ErrUnavailable, op, "the process has crashed")
 	}
 	return nil
 }

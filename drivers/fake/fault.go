@@ -93,7 +93,7 @@ func (d *engine) take(f Fault) bool {
 // slow delays what is read from a stream while the fault is on.
 type slow struct {
 	io.ReadWriteCloser
-	driver *Driver
+	driver *engine
 }
 
 func (s slow) Read(b []byte) (int, error) {

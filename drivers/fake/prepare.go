@@ -96,7 +96,7 @@ func (d *Driver) build(ctx context.Context, rt *core.Runtime, fresh bool, tell f
 		tell(core.Progress{Kind: core.ProgressStep, Text: text, Current: step, Total: total})
 	}
 	next("FROM " + rt.BaseImage)
-	trial := newSandbox(d, (&core.Spec{Runtime: rt}).WithDefaults(), &core.Prepared{}, nil)
+	trial := newSandbox(d.engine, (&core.Spec{Runtime: rt}).WithDefaults(), &core.Prepared{}, nil)
 	defer trial.discard()
 	for _, command := range rt.SetupCommands {
 		next("RUN " + command)

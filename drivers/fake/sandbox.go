@@ -21,7 +21,7 @@ import (
 
 // sandbox is a kernel of its own.
 type sandbox struct {
-	driver *Driver
+	driver *engine
 	id     string
 	image  *core.Prepared
 	spec   *core.Spec
@@ -35,14 +35,14 @@ type sandbox struct {
 	kernel          *kernel.Kernel
 	removed, isLost atomic.Bool
 
-	created         time.Time
+	created time.Time
 
 	mu      sync.Mutex
 	streams map[net.Conn]bool // to runners
 	holder  *hold
 }
 
-func newSandbox(d *Driver, spec *core.Spec, image *core.Prepared, files *workspace) *sandbox {
+func newSandbox(d *engine, spec *core.Spec, image *core.Prepared, files *workspace) *sandbox {
 	s := &sandbox{
 		driver: d, id: strings.ToLower(rand.Text()), image: image, spec: spec, workspace: files, created: time.Now(),
 		user: workload(spec), streams: make(map[net.Conn]bool),
@@ -52,7 +52,7 @@ func newSandbox(d *Driver, spec *core.Spec, image *core.Prepared, files *workspa
 	}
 	s.install()
 	s.kernel = kernel.New(kernel.Options{
-		FS: s.fs, RAM: s.ram, CPUs: spec.Limits.CPUs, MaxProcesses: int(spec.Limits.PIDs), OpenFiles: int(spec.Limits.OpenFiles), Loader: load, Hostname: s.hostname(), Arch: arch(),
+		FS: s.fs, RAM: s.ram, CPUs: spec.Limits.CPUs, MaxProcesses: int(spec.Limits.PIDs), OpenFiles: int(spec.Limits.OpenFiles), Loader: s.load, Hostname: s.hostname(), Arch: arch(),
 	})
 	return s
 }
@@ -81,7 +81,7 @@ func environment(spec *core.Spec) []string {
 }
 
 // start runs what the image was built with, and then the runner.
-func (s *sandbox) start(ctx context.Context) (core.Backend, error) {
+func (s *sandbox) start(ctx context.Context, d *Driver) (core.Backend, error) {
 	if err := s.setup(ctx); err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (s *sandbox) start(ctx context.Context) (core.Backend, error) {
 	if s.driver.has(DiskFull) {
 		s.fill(true)
 	}
-	return s.backend(ctx, s.driver)
+	return s.backend(ctx, d)
 }
 
 // backend gives the sandbox to a process.
@@ -127,7 +127,8 @@ func (s *sandbox) open(ctx context.Context) (io.ReadWriteCloser, error) {
 	return slow{hostEnd{host, s}, s.driver}, nil
 }
 
-// serve is the program of a runner. It returns when the stream ends, which it does when the runner is killed.
+// serve is the program of a runner. It returns when the stream ends, which it
+// does when the runner is killed, and ends all that the runner has started.
 func (s *sandbox) serve(p *kernel.Process, stream io.ReadWriteCloser) int {
 	stop := make(chan struct{})
 	watched := make(chan struct{})
@@ -140,6 +141,7 @@ func (s *sandbox) serve(p *kernel.Process, stream io.ReadWriteCloser) int {
 		}
 	}()
 	err := runner.Serve(stream, newSystem(s, p))
+	p.KillJobs()
 	close(stop)
 	<-watched
 	if err != nil {

@@ -164,7 +164,7 @@ func (f failed) Kill() error         { return nil }
 // process is a command that was started.
 type process struct {
 	job    *kernel.Job
-	driver *Driver
+	driver *engine
 }
 
 // killPatience is how long a kill goes on before it gives up.

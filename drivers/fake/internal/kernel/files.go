@@ -244,9 +244,11 @@ func (p *Process) closeAll() {
 	p.files = nil
 }
 
-// Stream is a descriptor as other goroutines than the process's may use it:
-// its calls return an error when the process was killed.
-func (p *Process) Stream(fd int) io.ReadWriter { return rawStream{p.files[fd], p.killed} }
+// Stream is a descriptor as other goroutines than the process's may use it: its
+// calls return an error once stop is closed. The process must keep it open.
+func (p *Process) Stream(fd int, stop <-chan struct{}) io.ReadWriter {
+	return rawStream{p.files[fd], stop}
+}
 
 type rawStream struct {
 	d    *descriptor

@@ -8,7 +8,8 @@ import (
 // A Job is a process with all that it starts, whatever parent, group or session these get.
 type Job struct {
 	kernel *Kernel
-	outer  *Job // whose process made this one
+	outer  *Job     // whose process made this one
+	maker  *Process // that started it
 	root   *Process
 	stdout *pipe
 	stderr *pipe
@@ -34,7 +35,7 @@ type Command struct {
 // goroutine. A writer that fails ends the job.
 func (p *Process) Start(cmd *Command) (*Job, error) {
 	k := p.kernel
-	j := &Job{kernel: k, outer: p.job, stdout: newPipe(), stderr: newPipe(), ooms: k.Kills()}
+	j := &Job{kernel: k, outer: p.job, maker: p, stdout: newPipe(), stderr: newPipe(), ooms: k.Kills()}
 	j.pumped[0], j.pumped[1] = make(chan struct{}), make(chan struct{})
 	var stdin *pipe
 	input := describe(deviceFile(DevNull))
@@ -126,8 +127,8 @@ func (k *Kernel) Start(cmd *Command) (*Job, error) {
 	return parent.Start(cmd)
 }
 
-// Serve starts a process of u that runs main, as a child of init. When it has
-// ended, everything that it started is killed.
+// Serve starts a process of u that runs main, as a child of init. Main should
+// leave no job behind; see KillJobs.
 func (k *Kernel) Serve(u User, args []string, main Program) (*Process, error) {
 	k.mu.Lock()
 	parent := k.init
@@ -136,20 +137,21 @@ func (k *Kernel) Serve(u User, args []string, main Program) (*Process, error) {
 		User: u, Args: args, Dir: "/", Umask: 0o022, parent: parent, reaper: true, job: &Job{kernel: k},
 		files: make(map[int]*descriptor),
 	}
-	err := k.start(p, func(p *Process) int {
-		defer func() { // also when it was killed
-			k.mu.Lock()
-			for _, other := range k.procs {
-				if other != p && other.job.within(p.job) {
-					other.terminate(SIGKILL)
-				}
-			}
-			k.mu.Unlock()
-		}()
-		return main(p)
-	})
-	if err != nil {
+	if err := k.start(p, main); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+// KillJobs kills every process of the jobs that p has started, and waits until
+// they are gone. It may be called from any goroutine.
+func (p *Process) KillJobs() {
+	p.kernel.killAll(func(other *Process) bool {
+		for j := other.job; j != nil; j = j.outer {
+			if j.maker == p {
+				return true
+			}
+		}
+		return false
+	})
 }

@@ -158,11 +158,16 @@ func (p *Process) Crash() {
 
 // KillUser kills every process of a user but init, and waits until they are gone.
 func (k *Kernel) KillUser(u User) {
+	k.killAll(func(p *Process) bool { return p.User == u && p != k.init })
+}
+
+// killAll kills the processes that which, called with the lock held, picks, until none is left.
+func (k *Kernel) killAll(which func(*Process) bool) {
 	for {
 		k.mu.Lock()
 		var left []*Process
 		for _, p := range k.procs {
-			if p.User == u && p != k.init && !p.ended {
+			if !p.ended && which(p) {
 				p.terminate(SIGKILL)
 				left = append(left, p)
 			}

@@ -28,8 +28,8 @@ type Process struct {
 	peak    int64         // the most that was charged
 	since   time.Time     // it computes
 	used    time.Duration // it computed, with the children that it waited for
-	reaper  bool // the children of dead descendants become its own, and are reaped at once
-	code    int  // the exit status so far
+	reaper  bool          // the children of dead descendants become its own, and are reaped at once
+	code    int           // the exit status so far
 
 	killed chan struct{} // closed when it has to end
 	over   chan struct{} // closed when it has ended
