@@ -28,8 +28,18 @@ func TestUsage(t *testing.T) {
 	scripts(t, "usage", map[string]string{})
 }
 
+// TestFallback runs the scripts for a machine without an engine.
+func TestFallback(t *testing.T) {
+	scripts(t, "fallback", map[string]string{
+		"DOCKER_HOST": "unix:///nowhere/docker.sock", "CONTAINER_HOST": "unix:///nowhere/podman.sock",
+	})
+}
+
 // TestRun runs the scripts that every driver must pass alike.
 func TestRun(t *testing.T) {
+	t.Run("fake", func(t *testing.T) {
+		scripts(t, "script", map[string]string{driverEnv: fakeURL})
+	})
 	for _, scheme := range []string{"docker", "podman"} {
 		t.Run(scheme, func(t *testing.T) {
 			scripts(t, "script", map[string]string{
