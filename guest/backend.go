@@ -65,8 +65,7 @@ var (
 // NewBackend opens the stream, greets the runner and checks what it reports.
 // On an error the caller still has to remove the sandbox.
 func NewBackend(ctx context.Context, o *Options) (core.Backend, error) {
-	b := &backend{opts: o, opening: make(chan struct{}, 1)}
-	b.opening <- struct{}{}
+	b := newBackend(o)
 	if _, err := b.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -77,6 +76,13 @@ func NewBackend(ctx context.Context, o *Options) (core.Backend, error) {
 		}
 	}
 	return b, nil
+}
+
+// newBackend returns a backend that opens the stream on first use.
+func newBackend(o *Options) *backend {
+	b := &backend{opts: o, opening: make(chan struct{}, 1)}
+	b.opening <- struct{}{}
+	return b
 }
 
 // Stop removes the sandbox. Calls under way return ErrStopped.
@@ -120,7 +126,10 @@ func (b *backend) fail(op, path string, err error) error {
 		c := *own
 		e = &c
 	}
-	e.Op, e.Driver, e.Sandbox = op, b.opts.Driver, b.opts.ID
+	e.Op = op
+	if b.opts.Driver != "" {
+		e.Driver, e.Sandbox = b.opts.Driver, b.opts.ID
+	}
 	if e.Path == "" {
 		e.Path = path
 	}

@@ -97,6 +97,12 @@ func (s *System) Close() error {
 
 // Configure makes the home and the work directory, and sets the limits; see runner.System.
 func (s *System) Configure(cfg *protocol.Config) (*protocol.Facts, error) {
+	if cfg.WorkDir == "" {
+		var err error
+		if cfg.WorkDir, err = os.Getwd(); err != nil {
+			return nil, core.Errorf(core.ErrInternal, "", "the runner's own directory: %w", err)
+		}
+	}
 	if err := makeHome(cfg); err != nil {
 		return nil, err
 	}

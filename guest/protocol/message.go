@@ -29,7 +29,7 @@ const (
 
 // Config is the host's first message: how the runner is to behave.
 type Config struct {
-	WorkDir   string
+	WorkDir   string   // absolute; empty means the directory that the runner was started in
 	Env       []string // KEY=VALUE, the environment of every command
 	OpenFiles int64    // limits of every process; 0 leaves the engine's
 	FileSize  int64

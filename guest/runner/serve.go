@@ -19,27 +19,33 @@ const (
 )
 
 // Serve answers the calls that come over rw until it ends, then kills every
-// command that still runs, and returns nil for an orderly end. It owns rw.
+// command that still runs, and returns nil for an orderly end, which is one
+// before the first message too. It owns rw.
 func Serve(rw io.ReadWriteCloser, sys System) error {
 	s := &server{sys: sys, ready: make(chan struct{})}
 	conn := protocol.NewConn(rw, s.accept)
 	defer conn.Close()
 	if err := s.greet(conn); err != nil {
-		return err
+		return unlessOver(err)
 	}
 	for {
 		select {
 		case <-conn.Done():
-			if err := conn.Err(); !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrClosedPipe) {
-				return err
-			}
-			return nil
+			return unlessOver(conn.Err())
 		case <-time.After(hostPatience / 4):
 			if conn.Silence() > hostPatience {
 				return protocol.ErrSilent
 			}
 		}
 	}
+}
+
+// unlessOver returns nil for what a connection ends with when the host has closed it.
+func unlessOver(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) {
+		return nil
+	}
+	return err
 }
 
 type server struct {

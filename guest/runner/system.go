@@ -15,8 +15,8 @@ type System interface {
 	FS
 
 	// Configure is called once, before any other method: it makes HOME and the
-	// work directory where they are missing, applies the limits, and returns
-	// what the kernel really enforces.
+	// work directory where they are missing, sets cfg.WorkDir if that is empty,
+	// applies the limits, and returns what the kernel really enforces.
 	Configure(cfg *protocol.Config) (*protocol.Facts, error)
 
 	// Start starts a command. Its program was not looked up yet: a missing one
