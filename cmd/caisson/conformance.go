@@ -104,7 +104,7 @@ func (o *conformanceOptions) check(ctx context.Context, log io.Writer) (*conform
 			return nil, fmt.Errorf("--skip-known: %w", err)
 		}
 	}
-	if h.Spec, err = o.spec(ctx, log); err != nil {
+	if err := o.prepare(ctx, h, log); err != nil {
 		return nil, err
 	}
 	h.Open = func(ctx context.Context) (core.Driver, error) { return openDriver(ctx, o.driver, log) }
@@ -112,30 +112,38 @@ func (o *conformanceOptions) check(ctx context.Context, log io.Writer) (*conform
 	return conformance.Check(ctx, h, opts)
 }
 
-// spec returns what sandboxes are started from. It makes the image ready, so that no case waits for that.
-func (o *conformanceOptions) spec(ctx context.Context, log io.Writer) (core.Spec, error) {
+// prepare sets what sandboxes are started from, and makes it ready, so that no case waits for that.
+func (o *conformanceOptions) prepare(ctx context.Context, h *conformance.Harness, log io.Writer) error {
 	flags := runOptions{image: o.image, runtime: o.runtime, allow: o.allow}
 	spec, err := flags.spec()
 	if err != nil {
-		return core.Spec{}, err
+		return err
 	}
 	j := &job{spec: spec, images: shellImages()}
 	if err := flags.setSource(j); err != nil {
-		return core.Spec{}, err
+		return err
+	}
+	drv, err := openDriver(ctx, o.driver, io.Discard)
+	if err != nil {
+		return err
+	}
+	defer drv.Close()
+	info, err := drv.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if info.Driver == "fake" { // its files are in this process, and it has every image but these
+		h.InMemory, h.MissingImage = true, "missing/image:latest"
 	}
 	if spec.Runtime == nil {
-		drv, err := openDriver(ctx, o.driver, io.Discard)
-		if err != nil {
-			return core.Spec{}, err
-		}
-		defer drv.Close()
 		show := newProgress(log)
 		defer show.close()
 		if spec.Runtime, err = firstImage(ctx, drv, j.images, log, show.event); err != nil {
-			return core.Spec{}, err
+			return err
 		}
 	}
-	return *spec, nil
+	h.Spec = *spec
+	return nil
 }
 
 // census lists what a driver knows of an owner's sandboxes; nothing if it cannot list them.
