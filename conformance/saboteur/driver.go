@@ -47,7 +47,7 @@ func infos() []Saboteur {
 		onInfo("driver/unsorted", "driver/info", "it lists its capabilities as they come", func(i *core.Info) { slices.Reverse(i.Capabilities) }),
 		onInfo("driver/no-version", "driver/info", "it does not know the engine's version", func(i *core.Info) { i.Version = "" }),
 		onInfo("driver/claims-limits", "driver/missing", "it says that it enforces every limit", func(i *core.Info) { i.Isolation.Missing = nil }),
-		Saboteur{Name: "driver/unsteady", Target: "driver/info-steady", Breaks: "it says now this, now that of its engine", arm: func() *methods {
+		{Name: "driver/unsteady", Target: "driver/info-steady", Breaks: "it says now this, now that of its engine", arm: func() *methods {
 			var n atomic.Int64
 			return &methods{info: func(ctx context.Context, d core.Driver) (*core.Info, error) {
 				info, err := d.Info(ctx)
@@ -59,7 +59,7 @@ func infos() []Saboteur {
 				return &c, nil
 			}}
 		}},
-		Saboteur{Name: "driver/weakens", Target: "driver/missing", Breaks: "it does without a limit that nobody allowed to be missing", arm: func() *methods {
+		{Name: "driver/weakens", Target: "driver/missing", Breaks: "it does without a limit that nobody allowed to be missing", arm: func() *methods {
 			return &methods{start: func(ctx context.Context, d core.Driver, spec *core.Spec) (core.Backend, error) {
 				s := *spec
 				s.Allow = []core.Weakening{core.WeakenCPU, core.WeakenMemory, core.WeakenPIDs, core.WeakenSeccomp}
@@ -78,7 +78,7 @@ func infos() []Saboteur {
 			}
 			return d.Prepare(ctx, rt, &c)
 		}),
-		Saboteur{Name: "driver/another-image", Target: "driver/prepare", Breaks: "it makes another image each time", arm: func() *methods {
+		{Name: "driver/another-image", Target: "driver/prepare", Breaks: "it makes another image each time", arm: func() *methods {
 			var n atomic.Int64
 			return &methods{prepare: func(ctx context.Context, d core.Driver, rt *core.Runtime, o *core.PrepareOptions) (*core.Prepared, error) {
 				p, err := d.Prepare(ctx, rt, o)
@@ -109,7 +109,7 @@ func infos() []Saboteur {
 			}
 			return b, err
 		}),
-		Saboteur{Name: "driver/closes-engine", Target: "driver/second", Breaks: "it closes what another driver in the process uses", arm: func() *methods {
+		{Name: "driver/closes-engine", Target: "driver/second", Breaks: "it closes what another driver in the process uses", arm: func() *methods {
 			var mu sync.Mutex
 			var all []core.Driver
 			down := false
@@ -139,7 +139,7 @@ func infos() []Saboteur {
 				},
 			}
 		}},
-		Saboteur{Name: "driver/info-as-asked", Target: "driver/sandbox-info", Breaks: "it describes a sandbox by what was asked for, and knows no user", arm: func() *methods {
+		{Name: "driver/info-as-asked", Target: "driver/sandbox-info", Breaks: "it describes a sandbox by what was asked for, and knows no user", arm: func() *methods {
 			return &methods{inspect: func(ctx context.Context, b good) (*core.SandboxInfo, error) {
 				info, err := b.Info(ctx)
 				if err != nil {
@@ -155,7 +155,7 @@ func infos() []Saboteur {
 
 func failures() []Saboteur {
 	return []Saboteur{
-		Saboteur{Name: "errors/plain", Target: "errors/driver-form", Breaks: "its errors are texts without a code", arm: func() *methods {
+		{Name: "errors/plain", Target: "errors/driver-form", Breaks: "its errors are texts without a code", arm: func() *methods {
 			plain := func(err error) error {
 				if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, core.ErrStopped) {
 					return err
@@ -210,7 +210,7 @@ func crowds() []Saboteur {
 		}
 	}
 	return []Saboteur{
-		Saboteur{Name: "concurrency/one-at-a-time", Target: "concurrency/overlap", Breaks: "it runs the commands of a sandbox one after the other", arm: func() *methods {
+		{Name: "concurrency/one-at-a-time", Target: "concurrency/overlap", Breaks: "it runs the commands of a sandbox one after the other", arm: func() *methods {
 			t := new(turns)
 			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
 				if caseOf(cmd) == "" || cmd.Timeout != 10*time.Second {
@@ -222,7 +222,7 @@ func crowds() []Saboteur {
 				return b.Execute(ctx, &c)
 			}}
 		}},
-		Saboteur{Name: "concurrency/crossed", Target: "concurrency/not-mixed", Breaks: "it gives one command's output to another that runs at the same time", arm: func() *methods {
+		{Name: "concurrency/crossed", Target: "concurrency/not-mixed", Breaks: "it gives one command's output to another that runs at the same time", arm: func() *methods {
 			var mu sync.Mutex
 			var last *core.Result
 			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
@@ -242,7 +242,7 @@ func crowds() []Saboteur {
 				return res, nil
 			}}
 		}},
-		Saboteur{Name: "concurrency/transfers-mixed", Target: "concurrency/transfers", Breaks: "it keeps one buffer for all transfers", arm: func() *methods {
+		{Name: "concurrency/transfers-mixed", Target: "concurrency/transfers", Breaks: "it keeps one buffer for all transfers", arm: func() *methods {
 			var mu sync.Mutex
 			var buffer []byte
 			return &methods{upload: func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
@@ -286,7 +286,7 @@ func crowds() []Saboteur {
 				return &released{ReadCloser: r, release: func() { open.Delete(p) }}, nil
 			}
 		}()),
-		Saboteur{Name: "concurrency/cancels-all", Target: "concurrency/cancel-one", Breaks: "it closes the common connection to cancel one command", arm: func() *methods {
+		{Name: "concurrency/cancels-all", Target: "concurrency/cancel-one", Breaks: "it closes the common connection to cancel one command", arm: func() *methods {
 			var mu sync.Mutex
 			running := map[string][]context.CancelFunc{} // by case
 			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
@@ -310,7 +310,7 @@ func crowds() []Saboteur {
 				return res, err
 			}}
 		}},
-		Saboteur{Name: "concurrency/name-clash", Target: "concurrency/sandboxes", Breaks: "it names sandboxes by the time, and takes one that is there", arm: func() *methods {
+		{Name: "concurrency/name-clash", Target: "concurrency/sandboxes", Breaks: "it names sandboxes by the time, and takes one that is there", arm: func() *methods {
 			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
 				res, err := b.Execute(ctx, cmd)
 				if err == nil && cmd.Shell == "sleep 0.2; cat id; ls" && !strings.HasPrefix(string(res.Stdout.Bytes()), "0") {

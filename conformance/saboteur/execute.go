@@ -113,7 +113,7 @@ func executes() []Saboteur {
 				c.Shell += "\ncode=$?; kill -9 $! 2>/dev/null; exit $code"
 			}
 		}),
-		Saboteur{Name: "execute/forgets-files", Target: "execute/files-persist", Breaks: "it runs every command in a fresh copy of the work directory", arm: func() *methods {
+		{Name: "execute/forgets-files", Target: "execute/files-persist", Breaks: "it runs every command in a fresh copy of the work directory", arm: func() *methods {
 			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
 				c := *cmd
 				if c.Dir == "" {
@@ -124,7 +124,7 @@ func executes() []Saboteur {
 				return b.Execute(ctx, &c)
 			}}
 		}},
-		Saboteur{Name: "execute/one-shell", Target: "execute/shell-state-ends", Breaks: "it types every script into one long-lived shell", arm: func() *methods {
+		{Name: "execute/one-shell", Target: "execute/shell-state-ends", Breaks: "it types every script into one long-lived shell", arm: func() *methods {
 			var typed sync.Map // by backend: the assignments so far
 			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
 				c := *cmd
@@ -145,7 +145,7 @@ func executes() []Saboteur {
 				c.Shell = "trap '' PIPE; " + c.Shell
 			}
 		}),
-		Saboteur{Name: "execute/twice", Target: "files/tmp", Breaks: "it runs a command again when it is not sure that it ran", arm: func() *methods {
+		{Name: "execute/twice", Target: "files/tmp", Breaks: "it runs a command again when it is not sure that it ran", arm: func() *methods {
 			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
 				res, err := b.Execute(ctx, cmd)
 				if strings.Contains(cmd.Shell, "echo more") && err == nil {
@@ -189,7 +189,7 @@ func inputs() []Saboteur {
 			}
 			c.Env = env
 		}),
-		Saboteur{Name: "execute/env-stays", Target: "execute/env-ends", Breaks: "it keeps the variables of one command for the next", arm: func() *methods {
+		{Name: "execute/env-stays", Target: "execute/env-ends", Breaks: "it keeps the variables of one command for the next", arm: func() *methods {
 			var mu sync.Mutex
 			kept := map[core.Backend]map[string]string{}
 			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
@@ -214,14 +214,14 @@ func inputs() []Saboteur {
 				return b.Execute(ctx, &c)
 			}}
 		}},
-		Saboteur{Name: "execute/env-runtime-lost", Target: "execute/env-runtime", Breaks: "it knows no environment of a runtime", arm: func() *methods {
+		{Name: "execute/env-runtime-lost", Target: "execute/env-runtime", Breaks: "it knows no environment of a runtime", arm: func() *methods {
 			return &methods{start: func(ctx context.Context, d core.Driver, spec *core.Spec) (core.Backend, error) {
 				s, rt := *spec, *spec.Runtime
 				s.Runtime, rt.Env = &rt, nil
 				return d.Start(ctx, &s)
 			}}
 		}},
-		Saboteur{Name: "execute/env-of-host", Target: "execute/env-host", Breaks: "it inherits the environment of its own process", arm: func() *methods {
+		{Name: "execute/env-of-host", Target: "execute/env-host", Breaks: "it inherits the environment of its own process", arm: func() *methods {
 			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
 				c := *cmd
 				c.Env = map[string]string{}
@@ -270,7 +270,7 @@ func inputs() []Saboteur {
 			}
 			return res, err
 		}),
-		Saboteur{Name: "execute/changes-command", Target: "execute/command-unchanged", Breaks: "it writes its defaults into the caller's command", arm: func() *methods {
+		{Name: "execute/changes-command", Target: "execute/command-unchanged", Breaks: "it writes its defaults into the caller's command", arm: func() *methods {
 			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
 				res, err := b.Execute(ctx, cmd)
 				if cmd.OutputLimit == 0 {

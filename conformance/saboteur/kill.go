@@ -111,7 +111,7 @@ func kills() []Saboteur {
 			}
 			return b.Execute(ctx, cmd)
 		}),
-		Saboteur{Name: "kill/ends-sandbox", Target: "kill/sandbox-lives", Breaks: "it kills the sandbox to end a command", arm: func() *methods {
+		{Name: "kill/ends-sandbox", Target: "kill/sandbox-lives", Breaks: "it kills the sandbox to end a command", arm: func() *methods {
 			var dead sync.Map // words of cases whose sandbox is gone; other cases share it
 			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
 				if _, gone := dead.Load(caseOf(cmd)); gone {
@@ -124,7 +124,7 @@ func kills() []Saboteur {
 				return res, err
 			}}
 		}},
-		Saboteur{Name: "kill/ends-others", Target: "kill/spares-others", Breaks: "it kills every command of the sandbox to end one", arm: func() *methods {
+		{Name: "kill/ends-others", Target: "kill/spares-others", Breaks: "it kills every command of the sandbox to end one", arm: func() *methods {
 			var mu sync.Mutex
 			running := map[string]map[context.Context]context.CancelFunc{} // by case
 			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {

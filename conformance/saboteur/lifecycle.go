@@ -126,7 +126,7 @@ func lives() []Saboteur {
 				}
 			})(ctx, d, spec)
 		}),
-		Saboteur{Name: "lifecycle/stop-fails-again", Target: "lifecycle/stop-again", Breaks: "it does not find a sandbox that was stopped", arm: again(func(ctx context.Context, b core.Backend, n int64) error {
+		{Name: "lifecycle/stop-fails-again", Target: "lifecycle/stop-again", Breaks: "it does not find a sandbox that was stopped", arm: again(func(ctx context.Context, b core.Backend, n int64) error {
 			if n > 1 {
 				return core.Errorf(core.ErrNotFound, "stop", "no such container")
 			}
@@ -155,7 +155,7 @@ func lives() []Saboteur {
 			}
 			return res, err
 		}),
-		Saboteur{Name: "lifecycle/stop-waits", Target: "lifecycle/stop-during-execute", Breaks: "it waits for running commands before it stops", arm: func() *methods {
+		{Name: "lifecycle/stop-waits", Target: "lifecycle/stop-during-execute", Breaks: "it waits for running commands before it stops", arm: func() *methods {
 			var running sync.Map
 			return &methods{
 				execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
@@ -190,7 +190,7 @@ func lives() []Saboteur {
 				io.Closer
 			}{&lenient{r}, r}, nil
 		}),
-		Saboteur{Name: "lifecycle/start-not-canceled", Target: "lifecycle/start-canceled", Breaks: "it starts a sandbox whatever the context says", arm: func() *methods {
+		{Name: "lifecycle/start-not-canceled", Target: "lifecycle/start-canceled", Breaks: "it starts a sandbox whatever the context says", arm: func() *methods {
 			return &methods{
 				info: func(ctx context.Context, d core.Driver) (*core.Info, error) {
 					return d.Info(context.WithoutCancel(ctx))
@@ -211,7 +211,7 @@ func lives() []Saboteur {
 			return d.Start(ctx, spec)
 		}),
 		leaky("lifecycle/stop-leaves", "lifecycle/nothing-left", "it forgets a sandbox without removing it", func(spec *core.Spec) bool { return strings.HasPrefix(spec.Owner, "conformance-") }),
-		Saboteur{Name: "lifecycle/failed-start-leaves", Target: "lifecycle/failed-start", Breaks: "it leaves the container of a start that was cancelled", arm: func() *methods {
+		{Name: "lifecycle/failed-start-leaves", Target: "lifecycle/failed-start", Breaks: "it leaves the container of a start that was cancelled", arm: func() *methods {
 			var mu sync.Mutex
 			var left []core.Backend
 			return &methods{
@@ -240,7 +240,7 @@ func lives() []Saboteur {
 			}
 			return res, err
 		}),
-		Saboteur{Name: "lifecycle/common-directory", Target: "lifecycle/separate", Breaks: "it gives two sandboxes one work directory", arm: func() *methods {
+		{Name: "lifecycle/common-directory", Target: "lifecycle/separate", Breaks: "it gives two sandboxes one work directory", arm: func() *methods {
 			var mu sync.Mutex
 			only := map[string][]byte{}
 			return &methods{
