@@ -429,9 +429,7 @@ func builtinCommand(s *shell, args []string) (int, flow) {
 	if run, _ := s.builtin(args[0]); run != nil {
 		return run(s, args)
 	}
-	pid, err := s.fork(func(c *shell) { c.exec(args) })
-	s.wait(pid, err)
-	return s.status, flow{}
+	return s.await(s.fork(func(c *shell) { c.exec(args) }), false), flow{}
 }
 
 func builtinType(s *shell, args []string) (int, flow) { return s.describe(args[1:], true), flow{} }

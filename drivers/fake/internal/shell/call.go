@@ -153,12 +153,12 @@ func (s *shell) program(st *syntax.Stmt, call *syntax.CallExpr, args []string) {
 	}
 	vars := maps.Clone(s.vars)
 	hidden := s.assign(call.Assigns, true)
-	pid, err := s.fork(func(c *shell) { c.exec(args) })
+	pid := s.fork(func(c *shell) { c.exec(args) })
 	if hidden != nil {
 		s.vars = vars
 	}
 	s.restore(done)
-	s.wait(pid, err)
+	s.status = s.await(pid, false)
 }
 
 // exec makes the process run a program. It returns if that cannot be, with the status set.

@@ -56,15 +56,13 @@ func (s *shell) substitute(w io.Writer, cs *syntax.CmdSubst) error {
 	if err != nil {
 		return err
 	}
-	pid, err := s.fork(func(c *shell) {
+	pid := s.fork(func(c *shell) {
 		_ = c.p.Close(read)
 		c.move(write, 1)
 		c.subshell(cs.Stmts)
 	})
 	_ = s.p.Close(write)
-	if err == nil {
-		err = s.collect(w, read)
-	}
+	err = s.collect(w, read)
 	_ = s.p.Close(read)
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ type job struct {
 func (s *shell) background(st *syntax.Stmt) {
 	fg := *st
 	fg.Background = false
-	pid, err := s.fork(func(c *shell) {
+	pid := s.fork(func(c *shell) {
 		c.p.SetAction(kernel.SIGINT, kernel.Ignore)
 		c.p.SetAction(kernel.SIGQUIT, kernel.Ignore)
 		if fd, err := c.p.Open("/dev/null", kernel.OpenFlags{Read: true}); err == nil {
@@ -32,10 +32,6 @@ func (s *shell) background(st *syntax.Stmt) {
 		}
 		c.subshell([]*syntax.Stmt{&fg})
 	})
-	if err != nil {
-		s.status = 2
-		return
-	}
 	var b strings.Builder
 	_ = syntax.NewPrinter(syntax.SingleLine(true)).Print(&b, &fg) // for people
 	number := 1

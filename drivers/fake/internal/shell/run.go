@@ -102,7 +102,7 @@ func (s *shell) compound(cmd syntax.Command) flow {
 	case *syntax.Block:
 		return s.stmts(cmd.Stmts)
 	case *syntax.Subshell:
-		s.wait(s.fork(func(c *shell) { c.subshell(cmd.Stmts) }))
+		s.status = s.await(s.fork(func(c *shell) { c.subshell(cmd.Stmts) }), false)
 	case *syntax.BinaryCmd:
 		return s.binary(cmd)
 	case *syntax.IfClause:
@@ -124,15 +124,6 @@ func (s *shell) compound(cmd syntax.Command) flow {
 		s.status = 2
 	}
 	return flow{}
-}
-
-// wait waits for what fork has started.
-func (s *shell) wait(pid int, err error) {
-	if err != nil {
-		s.status = 2
-		return
-	}
-	s.status = s.await(pid, false)
 }
 
 // subshell runs the commands of a subshell, the last of which may take over the process.
@@ -196,22 +187,17 @@ func (s *shell) pipeline(cmd *syntax.BinaryCmd) {
 			}
 		}
 		from := input // the shell goes on while the child begins
-		pid, err := s.fork(func(c *shell) {
+		pids = append(pids, s.fork(func(c *shell) {
 			c.move(from, 0)
 			if read >= 0 {
 				_ = c.p.Close(read)
 			}
 			c.move(write, 1)
 			c.subshell([]*syntax.Stmt{part})
-		})
+		}))
 		s.shut(input)
 		s.shut(write)
 		input = read
-		if err != nil {
-			s.status = 2
-			break
-		}
-		pids = append(pids, pid)
 	}
 	s.shut(input)
 	complete := len(pids) == len(parts)

@@ -231,8 +231,9 @@ func parse(text, name string) ([]*syntax.Stmt, error) {
 	return list, err
 }
 
-// fork starts a subshell that calls run and ends with the status that it leaves.
-func (s *shell) fork(run func(*shell)) (pid int, err error) {
+// fork starts a subshell that calls run and ends with the status that it
+// leaves. A shell that cannot fork ends.
+func (s *shell) fork(run func(*shell)) (pid int) {
 	s.reap()
 	c := s.clone()
 	child, err := s.p.Fork(func(p *kernel.Process) int {
@@ -244,9 +245,9 @@ func (s *shell) fork(run func(*shell)) (pid int, err error) {
 	})
 	if err != nil {
 		s.errorf("Cannot fork")
-		return 0, err
+		s.exit(2)
 	}
-	return child.PID, nil
+	return child.PID
 }
 
 // clone returns a copy for a subshell, which the caller gives its process.

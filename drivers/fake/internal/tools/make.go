@@ -42,7 +42,11 @@ func (t *tool) makeDir(name string, parents bool) error {
 		if info, statErr := t.Stat(name); statErr == nil && info.IsDir() {
 			return nil
 		}
-		if parent := path.Dir(strings.TrimRight(name, "/")); errors.Is(err, kernel.ENOENT) && parent != name && parent != "." {
+		parent := path.Dir(strings.TrimRight(name, "/"))
+		if errors.Is(err, kernel.ENOTDIR) {
+			name = parent // which is in the way
+		}
+		if errors.Is(err, kernel.ENOENT) && parent != name && parent != "." {
 			if err := t.makeDir(parent, true); err != nil {
 				return err
 			}
@@ -161,9 +165,9 @@ func mktemp(t *tool) {
 		at--
 	}
 	for range 100 {
-		name := path.Join(dir, template[:at]+rand.Text()[:end-at]+template[end:])
-		if dir == "" {
-			name = template[:at] + rand.Text()[:end-at] + template[end:]
+		name := template[:at] + rand.Text()[:end-at] + template[end:]
+		if dir != "" {
+			name = strings.TrimRight(dir, "/") + "/" + name
 		}
 		var err error
 		kind := "file"

@@ -100,14 +100,15 @@ func isDigit(c byte, base int) bool {
 	return false
 }
 
-// printf formats its operands, again and again until none is left.
+// printf formats its operands, again and again until none is left. As it is
+// mostly run by the shell, it speaks like the shell's.
 func printf(t *tool) {
 	args := t.args
 	if len(args) > 0 && args[0] == "--" {
 		args = args[1:]
 	}
 	if len(args) == 0 {
-		t.errorf("usage: printf format [arguments]")
+		t.errorf("usage: printf format [arg ...]")
 		t.status = 2
 		return
 	}
@@ -212,7 +213,8 @@ func (f *formatter) directive(format string) (rest string, ok, stop bool) {
 		arg := f.next()
 		f.printf("%s", pad(spec, arg[:min(len(arg), 1)]))
 	default:
-		f.errorf("%%%s: invalid conversion specification", format[:i+1])
+		f.errorf("%%%s: invalid directive", format[:i+1])
+		f.status = 2
 		return "", false, false
 	}
 	return format[i+1:], true, stop
@@ -256,9 +258,9 @@ func (f *formatter) integer(arg string) int64 {
 	}
 	n, _ = strconv.ParseInt(arg[:end], 10, 64)
 	if end > 0 && isDigit(arg[end-1], 10) {
-		f.errorf("%s: value not completely converted", quote(arg))
+		f.errorf("%s: not completely converted", arg)
 	} else {
-		f.errorf("%s: expected a numeric value", quote(arg))
+		f.errorf("%s: expected numeric value", arg)
 	}
 	return n
 }
@@ -269,7 +271,7 @@ func (f *formatter) float(arg string) float64 {
 	}
 	x, err := strconv.ParseFloat(strings.TrimSpace(arg), 64)
 	if err != nil {
-		f.errorf("%s: expected a numeric value", quote(arg))
+		f.errorf("%s: expected numeric value", arg)
 	}
 	return x
 }
