@@ -10,7 +10,11 @@ import (
 	"github.com/caisson-dev/caisson/runtimes"
 )
 
-const buildTimeout = time.Hour
+const (
+	buildTimeout = time.Hour
+	// restTimeout bounds the removal of what a build leaves, which for large images takes long.
+	restTimeout = 2 * time.Minute
+)
 
 // build returns the image of a runtime that has packages or setup commands on
 // top of base. It is built if it is not there, once for all who want it.
@@ -49,23 +53,19 @@ func (d *Driver) runBuild(ctx context.Context, b *runtimes.Build, id string, bef
 	} else if failed, ok := errors.AsType[*core.Error](err); ok && failed.Code == core.ErrBuild {
 		err = &core.Error{Code: core.ErrBuild, Err: log.failure(failed.Err.Error())}
 	}
-	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), restTimeout)
 	defer cancel()
-	left := d.engine.RemoveRest(clean, runtimes.LabelBuild+"="+id)
+	// What cannot be removed has labels by which it is found later, and is no reason to fail.
+	_ = d.engine.RemoveRest(clean, runtimes.LabelBuild+"="+id)
 	if err != nil {
 		return nil, err
-	}
-	if left != nil {
-		return nil, left
 	}
 	img, err := d.engine.Image(ctx, b.Tag)
 	if err != nil {
 		return nil, err
 	}
 	if before != nil && before.ID != img.ID {
-		if err := d.engine.RemoveImage(clean, before.ID); err != nil && core.CodeOf(err) != core.ErrNotFound && core.CodeOf(err) != core.ErrConflict {
-			return nil, err
-		}
+		_ = d.engine.RemoveImage(clean, before.ID)
 	}
 	return &built{Image: img, now: true}, nil
 }
