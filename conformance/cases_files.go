@@ -188,7 +188,7 @@ func slowUpload(e *Env, ctx context.Context, sb core.Backend, file string, fails
 	src := newStalled(noise(300_000), fails)
 	e.Cleanup(src.release)
 	ended := make(chan error, 1)
-	go func() { ended <- sb.Upload(ctx, file, src, nil) }()
+	go func() { ended <- sb.Upload(ctx, file, src, new(core.UploadOptions)) }()
 	select {
 	case <-src.given:
 	case err := <-ended:
@@ -285,7 +285,7 @@ func bigFile(e *Env) {
 	if n, err := r.Read(got); n != 0 || err != io.EOF { //nolint:errorlint // Read returns it bare
 		e.Errorf("after 256 MiB: expected the end, got %d bytes and %v", n, err)
 	}
-	if grown := int64(heap()) - int64(before); grown > 64<<20 {
+	if grown := int64(heap()) - int64(before); grown > 64<<20 && !e.run.harness.InMemory {
 		e.Errorf("memory of the caller: expected bounded buffers, it grew by %d MiB", grown>>20)
 	}
 }

@@ -218,9 +218,9 @@ func sparesOthers(e *Env) {
 }
 
 func storm(e *Env) {
-	sb := e.Own(func(s *core.Spec) { s.Limits.PIDs = 512 })
+	sb := e.Own(func(s *core.Spec) { s.Limits.PIDs = 1024 })
 	dir := e.Dir(sb)
-	slots := make(chan struct{}, 4)
+	slots := make(chan struct{}, 8)
 	var all sync.WaitGroup
 	for i := range 40 {
 		slots <- struct{}{}

@@ -26,7 +26,7 @@ func limitCases() []Case {
 		}},
 		{ID: "limits/cpu", Title: "4 spinning processes get no more than the CPUs of the limit", Level: Extended, Requires: core.CapLimitCPU, Timeout: time.Minute, Serial: true, Run: func(e *Env) {
 			sb := e.Own(func(s *core.Spec) { s.Limits.CPUs = 0.5 })
-			spin := "timeout 2 sh -c 'while :; do :; done'"
+			spin := "timeout 1 sh -c 'while :; do :; done'"
 			start := time.Now()
 			res := e.exec(sb, core.Shell(strings.Repeat(spin+" & ", 4)+"wait"))
 			wall := time.Since(start)
@@ -49,7 +49,7 @@ func limitCases() []Case {
 		{ID: "limits/open-files", Title: "a process has the open files of the limit", Level: Extended, Requires: core.CapIsolation, Run: func(e *Env) {
 			sb := e.Own(func(s *core.Spec) { s.Limits.OpenFiles = 100 })
 			want(e, "ulimit -n", e.sh(sb, "ulimit -n"), "100\n")
-			want(e, "ulimit -Hn", e.sh(sb, "ulimit -Hn"), "100\n")
+			want(e, "ulimit -n after an attempt to raise it", e.sh(sb, "ulimit -n 200 2>/dev/null; ulimit -n"), "100\n")
 		}},
 		{ID: "limits/core-dump", Title: "a crash leaves no core file, whatever the command tries", Level: Extended, Requires: core.CapIsolation, Run: func(e *Env) {
 			sb := e.Sandbox()
@@ -75,11 +75,11 @@ func memoryLimit(e *Env) {
 	sb := e.Own(func(s *core.Spec) { s.Limits.Memory = 64 << 20 })
 	neighbour := e.Sandbox()
 	// tail keeps what it may have to print.
-	res := e.exec(sb, &core.Command{Shell: "head -c 500000000 /dev/zero | tail -c 400000000 | wc -c; true", Timeout: 20 * time.Second})
-	want(e, "400 MB in 64 MiB", strings.TrimSpace(string(res.Stdout.Bytes())) == "400000000", false)
-	res = e.exec(sb, &core.Command{Shell: "head -c 500000000 /dev/zero | tail -c 400000000 > /dev/null", Timeout: 20 * time.Second})
+	res := e.exec(sb, &core.Command{Shell: "head -c 200000000 /dev/zero | tail -c 150000000 | wc -c; true", Timeout: 20 * time.Second})
+	want(e, "150 MB in 64 MiB", strings.TrimSpace(string(res.Stdout.Bytes())) == "150000000", false)
+	res = e.exec(sb, &core.Command{Shell: "head -c 200000000 /dev/zero | tail -c 150000000 > /dev/null", Timeout: 20 * time.Second})
 	if res.Reason != core.OutOfMemory {
-		e.Errorf("400 MB in 64 MiB as the last of a pipeline: expected %s, got %s", core.OutOfMemory, ending(res))
+		e.Errorf("150 MB in 64 MiB as the last of a pipeline: expected %s, got %s", core.OutOfMemory, ending(res))
 	}
 	want(e, "the next command", e.sh(sb, "echo next"), "next\n")
 	want(e, "a neighbour", e.sh(neighbour, "echo fine"), "fine\n")
