@@ -84,8 +84,17 @@ func (e *execution) finish(ctx context.Context, err error) (*core.Result, error)
 	}
 	var exit protocol.Exit
 	if err == nil {
-		<-e.call.Over()
+		select {
+		case <-e.call.Over():
+		case <-ctx.Done(): // all output has come, but no end
+			all := make(chan error)
+			close(all)
+			return e.kill(ctx, all)
+		}
 		err = e.call.Answer(&exit)
+	}
+	if err == nil && (!plausible(&exit) || exit.Reason == core.Canceled) {
+		err = core.Errorf(core.ErrProtocol, "", "an end of a command that cannot be")
 	}
 	if err == nil {
 		return e.result(&exit), nil
@@ -119,10 +128,14 @@ func (e *execution) kill(ctx context.Context, received <-chan error) (*core.Resu
 	select {
 	case <-e.call.Over():
 		var got protocol.Exit
-		if err := e.call.Answer(&got); err == nil {
+		err := e.call.Answer(&got)
+		switch {
+		case err == nil && plausible(&got):
 			exit = &got
-		} else if e.link.Err() != nil {
+		case e.link.Err() != nil:
 			return e.finish(ctx, err)
+		default: // an error says that nothing ran, if it is one that a runner has
+			exit.Unconfirmed = err == nil || core.CodeOf(err) == core.ErrProtocol
 		}
 	case <-timer.C:
 		exit.Unconfirmed = true
@@ -155,6 +168,18 @@ func (e *execution) result(exit *protocol.Exit) *core.Result {
 	}
 	e.out.fill(res)
 	return res
+}
+
+// plausible reports whether an exit can have been.
+func plausible(exit *protocol.Exit) bool {
+	switch exit.Reason {
+	case core.Exited, core.OutOfMemory:
+		return exit.Code >= core.NoExitCode && exit.Code <= 255
+	case core.Signaled, core.Canceled:
+		return exit.Code == core.NoExitCode
+	default:
+		return false
+	}
 }
 
 func (e *execution) sendStdin() {

@@ -45,6 +45,7 @@ func (o *outputs) receive(call *protocol.Call) error {
 			o.mu.Unlock()
 			return err
 		}
+		d.Release()
 	}
 }
 
@@ -87,11 +88,13 @@ func (o *outputs) fill(res *core.Result) {
 // discard drops what is left of a call.
 func discard(call *protocol.Call) error {
 	for {
-		if _, err := call.Receive(); err != nil {
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
+		d, err := call.Receive()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
+		d.Release()
 	}
 }

@@ -3,6 +3,7 @@ package guest
 import (
 	"context"
 	"io"
+	"math"
 	"sync"
 
 	"github.com/caisson-dev/caisson/core"
@@ -19,7 +20,7 @@ func (b *backend) Read(ctx context.Context, path string, opts *core.ReadOptions)
 	if err != nil {
 		return nil, b.fail("read", path, err)
 	}
-	r := &reader{backend: b, link: l, call: call, ctx: ctx, path: path}
+	r := &reader{backend: b, link: l, call: call, ctx: ctx, path: path, most: most(opts)}
 	// A context that ends breaks the call, which wakes a Receive that waits.
 	r.unhook = context.AfterFunc(ctx, func() { call.Cancel(); call.Forget() })
 	first, err := call.Receive()
@@ -48,20 +49,38 @@ type reader struct {
 	path    string
 
 	mu   sync.Mutex
-	rest []byte
+	most int64 // bytes that may still come; whoever asked may have made room for no more
+	data protocol.Data
+	rest []byte // of data
 	err  error
+}
+
+// most returns the largest number of bytes that was asked for.
+func most(opts *core.ReadOptions) int64 {
+	n := int64(math.MaxInt64)
+	for _, bound := range []int64{opts.Limit, opts.MaxSize} {
+		if bound > 0 {
+			n = min(n, bound)
+		}
+	}
+	return n
 }
 
 func (r *reader) Read(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for len(r.rest) == 0 && r.err == nil {
+		r.data.Release()
 		d, err := r.call.Receive()
 		if err != nil {
 			r.err = r.why(err)
 			break
 		}
-		r.rest = d.Bytes
+		if r.most -= int64(len(d.Bytes)); r.most < 0 {
+			r.err = r.backend.fail("read", r.path, core.Errorf(core.ErrProtocol, "", "more content than was asked for"))
+			break
+		}
+		r.data, r.rest = d, d.Bytes
 	}
 	if len(r.rest) == 0 {
 		return 0, r.err

@@ -8,8 +8,8 @@ import (
 	"github.com/caisson-dev/caisson/guest/protocol"
 )
 
-// maxAnswer bounds the answer of a verb, in bytes.
-const maxAnswer = 64 << 20
+// maxAnswer bounds the answer of a verb, in bytes. A runner of ours keeps well below it.
+const maxAnswer = 16 << 20
 
 var (
 	_ core.Lister   = (*backend)(nil)
@@ -103,9 +103,7 @@ func (b *backend) ask(ctx context.Context, op, path string, code protocol.Op, m,
 		err = b.await(ctx, l, call, &protocol.Empty{})
 	}
 	if err == nil && answer != nil {
-		if err = protocol.Unmarshal(content, answer); err != nil {
-			err = core.Errorf(core.ErrProtocol, "", "%w", err)
-		}
+		err = protocol.Unmarshal(content, answer)
 	}
 	return b.failed(op, path, err)
 }
@@ -124,5 +122,6 @@ func gather(call *protocol.Call) ([]byte, error) {
 			return nil, core.Errorf(core.ErrProtocol, "", "an answer of more than %d bytes", maxAnswer)
 		}
 		all = append(all, d.Bytes...)
+		d.Release()
 	}
 }

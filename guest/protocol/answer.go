@@ -8,6 +8,10 @@ import (
 	"github.com/caisson-dev/caisson/core"
 )
 
+// maxEntries bounds the files or matches of one answer. In memory they take
+// far more than the bytes that a hostile guest needs to claim them.
+const maxEntries = 1 << 18
+
 // Answers of the file verbs.
 type (
 	// Files answers List, and Stat with one element.
@@ -37,7 +41,7 @@ func (m *Files) encode(e *encoder) {
 }
 
 func (m *Files) decode(d *decoder) {
-	for range d.count() {
+	for range d.atMost(maxEntries) {
 		m.Files = append(m.Files, core.FileInfo{
 			Path: d.str(), Size: d.int(), Mode: fs.FileMode(d.int()), ModTime: time.Unix(0, d.int()),
 			UID: int(d.int()), GID: int(d.int()), Link: d.str(),
@@ -66,7 +70,7 @@ func (m *Matches) encode(e *encoder) {
 }
 
 func (m *Matches) decode(d *decoder) {
-	for range d.count() {
+	for range d.atMost(maxEntries) {
 		m.Matches.Matches = append(m.Matches.Matches, core.Match{Path: d.str(), Line: int(d.int()), Text: d.str()})
 	}
 	m.Truncated, m.Skipped = d.bool(), int(d.int())
@@ -94,14 +98,28 @@ func failureOf(err error) *failure {
 			f.text = e.Err.Error()
 		}
 	}
-	if len(f.text) > maxErrorText {
-		f.text = f.text[:maxErrorText]
-	}
+	f.text = cut(f.text)
 	return f
+}
+
+func cut(text string) string { return text[:min(len(text), maxErrorText)] }
+
+// sayable reports whether a guest can have seen what the code says. What
+// became of the sandbox and of its engine is the host's own to find out.
+func sayable(code core.Code) bool {
+	switch code {
+	case core.ErrStopped, core.ErrLost, core.ErrUnavailable, core.ErrIndeterminate, core.ErrTimeout, core.ErrPluginExited, core.ErrBuild:
+		return false
+	default:
+		return true
+	}
 }
 
 func (m *failure) error() error {
 	e := &core.Error{Code: core.Code(m.code), Path: m.path}
+	if !sayable(e.Code) {
+		return core.Errorf(core.ErrProtocol, "", "the guest says %q, which is not for it to say", cut(m.code))
+	}
 	if m.text != "" && m.text != m.code {
 		e.Err = errors.New(m.text)
 	}

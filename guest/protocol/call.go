@@ -30,10 +30,18 @@ type Call struct {
 	once     sync.Once
 }
 
-// Data is one piece of a call's bytes. They are the receiver's.
+// Data is one piece of a call's bytes. They are the receiver's, until it calls Release if it does.
 type Data struct {
 	Channel Channel
 	Bytes   []byte
+	from    *buffers
+}
+
+// Release gives the memory of Bytes back for other data. It may be called once
+// at most, by a receiver that keeps no part of them; without it the collector does the work.
+func (d *Data) Release() {
+	d.from.put(d.Bytes)
+	d.Bytes, d.from = nil, nil
 }
 
 // ErrBroken is what Send returns when the other side does not take the data of a cancelled call.
@@ -165,7 +173,7 @@ func (c *Call) received(f *frame) error {
 		return errFrame
 	}
 	if !c.broken {
-		c.queue = append(c.queue, Data{Channel: f.channel, Bytes: f.payload})
+		c.queue = append(c.queue, Data{Channel: f.channel, Bytes: f.payload, from: &c.conn.buffers})
 	}
 	c.changed.Broadcast()
 	return nil

@@ -2,7 +2,8 @@ package protocol
 
 import (
 	"encoding/binary"
-	"errors"
+
+	"github.com/caisson-dev/caisson/core"
 )
 
 // Message is a payload that can be sent: its fields in order, integers as
@@ -19,8 +20,8 @@ func Marshal(m Message) []byte {
 	return e.buf
 }
 
-// ErrMessage is the error for bytes that are not the message expected.
-var errMessage = errors.New("malformed message")
+// errMessage is the error for bytes that are not the message expected.
+var errMessage = core.Errorf(core.ErrProtocol, "", "malformed message")
 
 // Unmarshal reads a message from exactly the bytes p.
 func Unmarshal(p []byte, m Message) error {
@@ -106,6 +107,16 @@ func (d *decoder) count() int {
 		return 0
 	}
 	return int(n)
+}
+
+// atMost is count for a list with a bound of its own.
+func (d *decoder) atMost(most int) int {
+	n := d.count()
+	if n > most {
+		d.fail()
+		return 0
+	}
+	return n
 }
 
 func (d *decoder) str() string {

@@ -17,6 +17,8 @@ type Conn struct {
 	rw     io.ReadWriteCloser
 	accept func(*Call, Op, []byte) // nil on the host
 
+	buffers buffers
+
 	writeMu  sync.Mutex
 	writeBuf []byte
 
@@ -210,7 +212,7 @@ func (c *Conn) readLoop() {
 	r := bufio.NewReaderSize(c.rw, maxData)
 	var header [headerSize]byte
 	for {
-		f, err := readFrame(r, &header)
+		f, err := readFrame(r, &header, &c.buffers)
 		if err == nil {
 			c.touch()
 			err = c.dispatch(f)

@@ -192,7 +192,7 @@ func FuzzReadFrame(f *testing.F) {
 	f.Add(appendFrame(nil, &frame{kind: kindEnd, call: 1<<32 - 1}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var header [headerSize]byte
-		fr, err := readFrame(bytes.NewReader(data), &header)
+		fr, err := readFrame(bytes.NewReader(data), &header, nil)
 		if err != nil {
 			return
 		}

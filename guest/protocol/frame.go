@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 )
 
 // kind is what a frame does.
@@ -60,8 +61,8 @@ func appendFrame(buf []byte, f *frame) []byte {
 	return append(buf, f.payload...)
 }
 
-// readFrame reads one frame. The payload is the caller's.
-func readFrame(r io.Reader, header *[headerSize]byte) (*frame, error) {
+// readFrame reads one frame. The payload is the caller's; a large one is from buffers if that is not nil.
+func readFrame(r io.Reader, header *[headerSize]byte, buffers *buffers) (*frame, error) {
 	if _, err := io.ReadFull(r, header[:]); err != nil {
 		return nil, err
 	}
@@ -82,12 +83,36 @@ func readFrame(r io.Reader, header *[headerSize]byte) (*frame, error) {
 		return nil, fmt.Errorf("%w: kind %d with %d bytes on channel %d", errFrame, f.kind, size, f.channel)
 	}
 	if size > 0 {
-		f.payload = make([]byte, size)
+		f.payload = buffers.get(int(size))
 		if _, err := io.ReadFull(r, f.payload); err != nil {
 			return nil, fmt.Errorf("%w: cut off", errFrame)
 		}
 	}
 	return f, nil
+}
+
+// buffers keeps the payloads of data that was taken, for what comes next. With
+// none of it gigabytes of garbage would outrun the collector. Small payloads
+// are not worth it: each would hold a whole buffer. A nil one keeps nothing.
+type buffers struct{ pool sync.Pool }
+
+const pooledSize = maxData / 2 // bytes; a smaller payload gets memory of its own
+
+func (b *buffers) get(size int) []byte {
+	if b == nil || size < pooledSize || size > maxData {
+		return make([]byte, size)
+	}
+	buf, ok := b.pool.Get().(*[maxData]byte)
+	if !ok {
+		buf = new([maxData]byte)
+	}
+	return buf[:size]
+}
+
+func (b *buffers) put(p []byte) {
+	if b != nil && cap(p) == maxData {
+		b.pool.Put((*[maxData]byte)(p[:maxData]))
+	}
 }
 
 func cost(n int) int { return n + frameCost }

@@ -189,16 +189,18 @@ func (s sender) Write(p []byte) (int, error) {
 // content reads what the host sends with a call.
 type content struct {
 	call *protocol.Call
-	rest []byte
+	data protocol.Data
+	rest []byte // of data
 }
 
 func (c *content) Read(p []byte) (int, error) {
 	for len(c.rest) == 0 {
+		c.data.Release()
 		d, err := c.call.Receive()
 		if err != nil {
 			return 0, err
 		}
-		c.rest = d.Bytes
+		c.data, c.rest = d, d.Bytes
 	}
 	n := copy(p, c.rest)
 	c.rest = c.rest[n:]
