@@ -209,6 +209,9 @@ func parse(text, name string) ([]*syntax.Stmt, error) {
 	if i := strings.IndexByte(text, 0); i >= 0 {
 		text = strings.ReplaceAll(text, "\x00", "")
 	}
+	if n := openers(text); n > maxOpeners {
+		return nil, fmt.Errorf("%d nested constructs are more than %d", n, maxOpeners)
+	}
 	parser := syntax.NewParser(syntax.Variant(syntax.LangPOSIX))
 	file, err := parser.Parse(strings.NewReader(text), name)
 	if err == nil {
@@ -229,6 +232,19 @@ func parse(text, name string) ([]*syntax.Stmt, error) {
 		list = list[:len(list)-1] // here-documents may be missing in these
 	}
 	return list, err
+}
+
+// maxOpeners bounds what a script can nest. The parser calls itself for each
+// level, and a stack that overflows would end the program that the fake is part of.
+const maxOpeners = 50_000
+
+// openers counts what may begin a nested construct, wherever it stands.
+func openers(text string) int {
+	n := 0
+	for _, o := range []string{"(", "{", "`", "!", "if", "while", "until", "for", "case"} {
+		n += strings.Count(text, o)
+	}
+	return n
 }
 
 // fork starts a subshell that calls run and ends with the status that it

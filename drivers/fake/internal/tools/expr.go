@@ -33,8 +33,12 @@ func expr(t *tool) {
 type calculator struct {
 	*tool
 	args   []string
+	depth  int
 	failed bool
 }
+
+// maxNesting bounds the parentheses and negations of an expression.
+const maxNesting = 1000
 
 func (e *calculator) fail(format string, args ...any) string {
 	if !e.failed {
@@ -158,8 +162,19 @@ func (e *calculator) primary() string {
 		return word
 	}
 	switch word {
+	case "length", "match", "index", "substr":
+		if e.depth++; e.depth > maxNesting {
+			return e.fail("expression nested too deeply")
+		}
+		defer func() { e.depth-- }()
+	}
+	switch word {
 	case "(":
+		if e.depth++; e.depth > maxNesting {
+			return e.fail("expression nested too deeply")
+		}
 		value := e.binary(0)
+		e.depth--
 		if !e.failed && next() != ")" {
 			return e.fail("syntax error: expecting ')'")
 		}

@@ -36,6 +36,7 @@ type finder struct {
 	minDepth, maxDepth int
 	batches            []*batch
 	quit               bool
+	depth              int // of what is parsed
 }
 
 // batch is -exec ... {} +.
@@ -162,6 +163,10 @@ func (f *finder) and() (predicate, error) {
 }
 
 func (f *finder) not() (predicate, error) {
+	if f.depth++; f.depth > maxNesting {
+		return nil, errors.New("expression nested too deeply")
+	}
+	defer func() { f.depth-- }()
 	if f.accept("!", "-not") {
 		p, err := f.not()
 		return func(x *found) bool { return !p(x) }, err

@@ -36,6 +36,7 @@ func test(t *tool) {
 type evaluator struct {
 	*tool
 	args   []string
+	depth  int
 	failed bool
 }
 
@@ -74,6 +75,10 @@ func (e *evaluator) and() bool {
 }
 
 func (e *evaluator) not() bool {
+	if e.depth++; e.depth > maxNesting {
+		return e.fail("expression nested too deeply")
+	}
+	defer func() { e.depth-- }()
 	// What stands before a binary operator is a text, whatever it looks like.
 	if len(e.args) > 1 && e.args[0] == "!" && !(len(e.args) >= 3 && isBinary(e.args[1])) {
 		e.args = e.args[1:]
