@@ -74,7 +74,7 @@ is not, and 2 if the suite could not be run.`,
 	f := cmd.Flags()
 	driverFlag(f, &o.driver)
 	f.StringVar(&o.image, "image", "", "image with a POSIX shell and core utilities to run in (default $"+imageEnv+")")
-	f.StringVar(&o.runtime, "runtime", "", "built-in runtime `NAME` to run in")
+	f.StringVar(&o.runtime, "runtime", "", "runtime to run in, as for caisson run")
 	f.StringArrayVar(&o.allow, "allow", nil, "do without a `PROTECTION` that the engine cannot give")
 	f.StringVar(&o.level, "level", string(conformance.Gold), "highest level to ask for: core, extended or gold")
 	f.StringVar(&o.run, "run", "", "only the cases whose ID matches this `REGEXP`; no level is reached then")

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/caisson-dev/caisson/core"
-	"github.com/caisson-dev/caisson/runtimes"
 )
 
 // imageEnv names the image to use when no flag does.
@@ -37,7 +36,7 @@ func (o *runOptions) register(f *pflag.FlagSet) {
 	driverFlag(f, &o.driver)
 	f.StringVarP(&o.script, "command", "c", "", "run `SCRIPT` with the sandbox's sh")
 	f.StringVar(&o.image, "image", "", "container image to run in (default $"+imageEnv+")")
-	f.StringVar(&o.runtime, "runtime", "", "built-in runtime `NAME` to run in, see caisson runtimes ls")
+	f.StringVar(&o.runtime, "runtime", "", "runtime to run in: a built-in `NAME` (caisson runtimes ls), a .yaml or .json file, or a directory with a list of dependencies")
 	f.DurationVar(&o.timeout, "timeout", 0, "end the command and all that it started after this time, such as 30s")
 	f.StringArrayVar(&o.env, "env", nil, "set `KEY=VALUE` for the command; KEY alone takes this program's value")
 	f.StringArrayVar(&o.uploads, "upload", nil, "copy `LOCAL[:REMOTE]`, a file or a directory, into the sandbox first")
@@ -104,7 +103,7 @@ func (o *runOptions) setSource(j *job) error {
 		return errors.New("--image and --runtime exclude each other")
 	case o.runtime != "":
 		var err error
-		j.spec.Runtime, err = runtimes.Get(o.runtime)
+		j.spec.Runtime, err = findRuntime(o.runtime)
 		return err
 	}
 	if image := cmp.Or(o.image, os.Getenv(imageEnv)); image != "" {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -20,6 +21,18 @@ func newRuntimes() *cobra.Command {
 	}
 	cmd.AddCommand(newRuntimesList(), newRuntimesShow(), newRuntimesBuild())
 	return cmd
+}
+
+// findRuntime returns the built-in runtime of a name, or reads what is at a path.
+func findRuntime(name string) (*core.Runtime, error) {
+	switch filepath.Ext(name) {
+	case ".yaml", ".yml", ".json":
+		return runtimes.Load(name)
+	}
+	if name == "." || name == ".." || strings.ContainsAny(name, `/\`) {
+		return runtimes.Load(name)
+	}
+	return runtimes.Get(name)
 }
 
 func newRuntimesList() *cobra.Command {
@@ -45,11 +58,11 @@ func newRuntimesList() *cobra.Command {
 func newRuntimesShow() *cobra.Command {
 	var dockerfile, asJSON bool
 	cmd := &cobra.Command{
-		Use:   "show NAME",
+		Use:   "show NAME|FILE|DIRECTORY",
 		Short: "Describe a runtime, or print the build file of its image",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			rt, err := runtimes.Get(args[0])
+			rt, err := findRuntime(args[0])
 			if err != nil {
 				return err
 			}

@@ -8,18 +8,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caisson-dev/caisson/core"
-	"github.com/caisson-dev/caisson/runtimes"
 )
 
 func newRuntimesBuild() *cobra.Command {
 	var url string
 	var again bool
 	cmd := &cobra.Command{
-		Use:   "build NAME",
+		Use:   "build NAME|FILE|DIRECTORY",
 		Short: "Make a runtime ready on an engine and print its image",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			rt, err := runtimes.Get(args[0])
+			rt, err := findRuntime(args[0])
 			if err != nil {
 				return err
 			}
