@@ -61,10 +61,22 @@ func (p *pipes) Close() error { p.once.Do(p.end); return nil }
 
 func start(t *testing.T) *host {
 	t.Helper()
+	return startWith(t, protocol.Config{}, binary, "runner")
+}
+
+// startWith starts a runner by a command, with the limits in cfg.
+func startWith(t *testing.T, cfg protocol.Config, args ...string) *host {
+	t.Helper()
 	h := &host{dir: t.TempDir()}
+	cfg.WorkDir = h.dir
+	cfg.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + filepath.Join(h.dir, ".home"), "GREETING=base"}
+	if os.Getuid() == 0 {
+		require.NoError(t, os.Chmod(filepath.Dir(h.dir), 0o755))
+		require.NoError(t, os.Chown(h.dir, workloadUser, workloadUser))
+	}
 	var running sync.WaitGroup
 	open := func(context.Context) (io.ReadWriteCloser, error) {
-		cmd := exec.Command(binary, "runner")
+		cmd := exec.Command(args[0], args[1:]...)
 		cmd.Env = []string{}
 		cmd.Stderr = os.Stderr
 		in, err := cmd.StdinPipe()
@@ -90,9 +102,7 @@ func start(t *testing.T) *host {
 	}
 	b, err := guest.NewBackend(t.Context(), &guest.Options{
 		Driver: "process", ID: "test", Open: open, Remove: func(context.Context) error { return nil },
-		Config: protocol.Config{WorkDir: h.dir, Env: []string{
-			"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + filepath.Join(h.dir, ".home"), "GREETING=base",
-		}},
+		Config: cfg,
 	})
 	require.NoError(t, err)
 	h.Backend = b
