@@ -130,20 +130,9 @@ func (s *sandbox) open(ctx context.Context) (io.ReadWriteCloser, error) {
 // serve is the program of a runner. It returns when the stream ends, which it
 // does when the runner is killed, and ends all that the runner has started.
 func (s *sandbox) serve(p *kernel.Process, stream io.ReadWriteCloser) int {
-	stop := make(chan struct{})
-	watched := make(chan struct{})
-	go func() {
-		defer close(watched)
-		select {
-		case <-p.Killed():
-			_ = stream.Close()
-		case <-stop:
-		}
-	}()
+	p.OnKill(func() { _ = stream.Close() })
 	err := runner.Serve(stream, newSystem(s, p))
 	p.KillJobs()
-	close(stop)
-	<-watched
 	if err != nil {
 		return 1
 	}
@@ -225,6 +214,7 @@ func (s *sandbox) restart(ctx context.Context) error {
 	if err := s.kernel.Shutdown(ctx); err != nil {
 		return s.driver.errorf(core.ErrTimeout, "restart", "processes do not end: %w", err)
 	}
+	s.fs.Uninstall("/tmp")
 	s.fs.Install("/tmp", kernel.Node{Mode: fs.ModeDir | fs.ModeSticky | 0o777, Volume: s.newTmp()})
 	s.kernel.Boot()
 	return nil

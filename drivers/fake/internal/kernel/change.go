@@ -244,6 +244,15 @@ func (f *FS) Uninstall(name string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if at, err := f.find(Root, name, false); err == nil && at.name != "" {
+		at.node.release()
 		delete(at.dir.entries, at.name)
 	}
+}
+
+// release gives back what a tree took.
+func (n *inode) release() {
+	for _, child := range n.entries {
+		child.release()
+	}
+	n.unlink()
 }

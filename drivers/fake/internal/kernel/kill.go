@@ -101,6 +101,20 @@ func (p *Process) terminate(sig Signal) {
 		p.dying = true
 		p.status.Signal = sig
 		close(p.killed)
+		if p.onKill != nil {
+			p.onKill()
+		}
+	}
+}
+
+// OnKill has f called as soon as the process is killed, at once if it was
+// already. F must neither wait nor make calls of the kernel.
+func (p *Process) OnKill(f func()) {
+	p.kernel.mu.Lock()
+	defer p.kernel.mu.Unlock()
+	p.onKill = f
+	if p.dying {
+		f()
 	}
 }
 

@@ -44,6 +44,7 @@ type Process struct {
 	stopped        bool
 	resumed        event
 	dying, ended   bool
+	onKill         func()
 	status         Status // once ended
 	actions        [maxSignal + 1]Action
 	caught         []Signal // and not taken yet
