@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -47,7 +48,7 @@ func (o *runOptions) register(f *pflag.FlagSet) {
 	f.Float64Var(&o.cpus, "cpus", 0, "processor limit (default 1)")
 	f.StringArrayVar(&o.allow, "allow", nil, "do without a `PROTECTION` that the engine cannot give: limits.memory, limits.cpu, limits.pids or seccomp")
 	f.StringArrayVar(&o.labels, "label", nil, "put the label `KEY=VALUE`, below "+core.LabelPrefix+", on what is made on the engine")
-	f.BoolVar(&o.keep, "keep", false, "do not remove the sandbox")
+	f.BoolVar(&o.keep, "keep", false, "do not remove the sandbox; what removes it later is printed")
 	f.BoolVar(&o.json, "json", false, "print the result with the captured output as JSON")
 }
 
@@ -90,6 +91,9 @@ func (o *runOptions) job(args []string, program bool) (*job, error) {
 		return nil, err
 	}
 	j.command.Timeout = o.timeout
+	if o.keep { // an owner of its own, to find it by
+		j.spec.Owner = "caisson-run-" + strings.ToLower(rand.Text())
+	}
 	if err := o.setSource(j); err != nil {
 		return nil, err
 	}

@@ -32,6 +32,9 @@ with the labels of Caisson are looked at.`,
 			if !ok {
 				return core.Errorf(core.ErrUnsupported, "gc", "the driver cannot tell what nobody uses")
 			}
+			if opts.Owner != "" && !cmd.Flags().Changed("min-age") {
+				opts.MinAge = 1 // whoever names an owner knows that it is done
+			}
 			found, failure := collector.Collect(ctx, opts)
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			for _, l := range found {
@@ -47,7 +50,7 @@ with the labels of Caisson are looked at.`,
 	driverFlag(f, &url)
 	f.StringVar(&opts.Owner, "owner", "", "remove everything of this owner as well")
 	f.BoolVar(&opts.Workspaces, "workspaces", false, "remove the workspaces of --owner too, with their files")
-	f.DurationVar(&opts.MinAge, "min-age", core.DefaultMinAge, "leave alone what is younger")
+	f.DurationVar(&opts.MinAge, "min-age", core.DefaultMinAge, "leave alone what is younger, unless --owner is given")
 	f.BoolVar(&opts.DryRun, "dry-run", false, "only list what would be removed")
 	return cmd
 }

@@ -46,6 +46,27 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+func TestKeep(t *testing.T) {
+	for _, scheme := range []string{"docker", "podman"} {
+		t.Run(scheme, func(t *testing.T) {
+			label := fmt.Sprintf("keep=%d", os.Getpid())
+			objects := func() []string { return enginetest.Objects(t, scheme, core.LabelPrefix+".label."+label) }
+			p := start(t, enginetest.URL(t, scheme), "--keep", "--label", label, "-c", "echo ready")
+			p.expect(t, "ready")
+			require.Equal(t, 0, p.wait(t), "stderr: %s", p.stderr.String())
+			require.NotEmpty(t, objects(), "the sandbox that is kept")
+			_, command, found := strings.Cut(p.stderr.String(), "remove it with: caisson ")
+			require.True(t, found, "stderr: %s", p.stderr.String())
+			gc := exec.Command(os.Args[0], strings.Fields(command)...)
+			gc.Env = append(os.Environ(), beMain+"=1")
+			out, err := gc.CombinedOutput()
+			require.NoError(t, err, "gc: %s", out)
+			require.Contains(t, string(out), "sandbox")
+			require.Empty(t, objects(), "left on the engine")
+		})
+	}
+}
+
 // sends returns what sends these signals to a process.
 func sends(signals ...os.Signal) func(p *process) error {
 	return func(p *process) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,6 +99,9 @@ func (r *run) execute(ctx context.Context) (res *core.Result, err error) {
 	if r.info, err = drv.Info(ctx); err != nil {
 		return nil, err
 	}
+	if _, ok := core.AsDriver[core.Collector](drv); r.keep && (!ok || r.info.Driver == "fake") {
+		return nil, errors.New("--keep: sandboxes of this driver end with this program")
+	}
 	show := newProgress(r.stderr)
 	defer show.close()
 	if r.spec.Runtime == nil {
@@ -146,14 +150,8 @@ func (r *run) remove(ctx context.Context, sb *core.Sandbox) error {
 	if !r.keep {
 		return sb.Stop(ctx)
 	}
-	b := core.Backend(sb)
-	if informer, ok := core.As[core.Informer](b, core.CapInfo); ok {
-		about, err := informer.Info(context.WithoutCancel(ctx))
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(r.stderr, "caisson: kept sandbox %s of %s\n", about.ID, r.info.Driver)
-	}
+	fmt.Fprintf(r.stderr, "caisson: the sandbox is kept; remove it with: caisson gc --driver %s --owner %s\n",
+		cmp.Or(r.driver, r.info.Driver+":"), r.spec.Owner)
 	return nil
 }
 
