@@ -22,10 +22,14 @@ import (
 func (s *suite) contract(t *testing.T) {
 	rt := s.runtime(func(rt *core.Runtime) {
 		rt.WorkDir, rt.User, rt.Env = "/srv/my-work", "1234:2345", map[string]string{"GREETING": "good day $HOME \"\\\n#"}
-		rt.SetupCommands = []string{"echo one >>/order; id -u >>/order", `echo "$HOME" '\' 'two' >>/order; pwd >>/order`, "cat >>/order <<'X'", "env >/environment"}
+		rt.SetupCommands = []string{
+			"echo one >>/order; id -u >>/order", `echo "$HOME" '\' 'two' >>/order; pwd >>/order`, "cat >>/order <<'X'", "env >/environment",
+			"mkdir -p /srv/my-work && echo of the image >/srv/my-work/there && chmod -R go-w /srv/my-work",
+		}
 		rt.Source.Network = core.NetworkNone
 	})
 	out := s.sh(t, rt, `cat /order; id -u; id -g; pwd; touch here && echo writable; printf '%s' "$GREETING"; grep -c GREETING /environment || true; grep -c "^[0-9]* [0-9]* [0-9:]* / / ro," /proc/self/mountinfo`)
+	require.Equal(t, "/srv/my-work/.home /tmp C.UTF-8\nof the image\n", s.sh(t, rt, `echo "$HOME $TMPDIR $LANG"; cat there && rm there`))
 	require.Equal(t, "one\n0\n/root \\ two\n/\n1234\n2345\n/srv/my-work\nwritable\ngood day $HOME \"\\\n#0\n1\n", out)
 	require.NotContains(t, enginetest.History(t, s.scheme, s.image(t, rt)), "GREETING", "the environment is in the image")
 }
