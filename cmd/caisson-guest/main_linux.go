@@ -21,6 +21,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/caisson-dev/caisson/guest/linux"
 	"github.com/caisson-dev/caisson/guest/runner"
 )
@@ -93,6 +95,11 @@ func serve(opts linux.Options) error {
 	return errors.Join(err, sys.Close())
 }
 
+// pipeSize is how much a standard pipe is to hold, in bytes. With the usual 64
+// KiB a long transfer wakes the engine's copying processes twice as often. What
+// all pipes of a user hold is bounded, so it is not more.
+const pipeSize = 256 << 10
+
 // stream joins standard input and output. Both go through the poller, so that
 // Close wakes a Read that waits and a slow host holds no thread.
 type stream struct{ in, out *os.File }
@@ -100,6 +107,9 @@ type stream struct{ in, out *os.File }
 func stdio() *stream {
 	_ = syscall.SetNonblock(0, true) // one that cannot be is read with a thread
 	_ = syscall.SetNonblock(1, true)
+	for fd := range uintptr(2) { // one that is no pipe, or may not grow, stays as it is
+		_, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeSize)
+	}
 	return &stream{in: os.NewFile(0, "stdin"), out: os.NewFile(1, "stdout")}
 }
 

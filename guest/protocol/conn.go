@@ -47,6 +47,9 @@ var (
 // maxCalls bounds the calls of one connection that run at once.
 const maxCalls = 4096
 
+// readAhead is the buffer of a guest's reader, in bytes; fewer reads are fewer wake-ups of the processes between the two sides.
+const readAhead = 256 << 10
+
 // NewConn begins to read from rw. A guest passes accept, which is called on a
 // goroutine of its own for each call that the host opens; a host passes nil.
 // The Conn owns rw.
@@ -209,7 +212,11 @@ func (c *Conn) write(f *frame) error {
 }
 
 func (c *Conn) readLoop() {
-	r := bufio.NewReaderSize(c.rw, maxData)
+	size := readAhead
+	if c.accept == nil { // a host may hold hundreds that are idle
+		size = readAhead / 16
+	}
+	r := bufio.NewReaderSize(c.rw, size)
 	var header [headerSize]byte
 	for {
 		f, err := readFrame(r, &header, &c.buffers)

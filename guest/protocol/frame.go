@@ -40,7 +40,7 @@ const (
 	maxOpen    = 4 << 20  // bytes of a kindOpen or kindHello payload
 	// window is how much one side may send on a call before the other has
 	// taken it: the bound of what is buffered for a slow reader.
-	window = 512 << 10
+	window = 1 << 20
 	// frameCost is charged for each data frame beside its payload, so that tiny ones cannot fill memory.
 	frameCost = 64
 )

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -20,8 +21,11 @@ type Demux struct {
 	stderr  tail
 }
 
+// demuxBuffer holds two of the pieces in which Podman sends output, and is small enough for hundreds of idle sandboxes.
+const demuxBuffer = 16 << 10
+
 // NewDemux returns a Demux that reads from src.
-func NewDemux(src io.Reader) *Demux { return &Demux{src: src} }
+func NewDemux(src io.Reader) *Demux { return &Demux{src: bufio.NewReaderSize(src, demuxBuffer)} }
 
 const (
 	frameStdout = 1
