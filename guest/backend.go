@@ -116,6 +116,10 @@ func (b *backend) Capabilities() []core.Capability {
 	return append(core.FileCapabilities(), core.CapInfo)
 }
 
+// Connected reports whether the stream to the runner stands. While it does the
+// sandbox lives; without it the next call connects again, or says what became of the sandbox.
+func (b *backend) Connected() bool { return b.current() != nil }
+
 // fail gives an error its driver and sandbox, and the code that says what became of the sandbox.
 func (b *backend) fail(op, path string, err error) error {
 	if b.stopped.Load() && core.CodeOf(err) != core.ErrStopped {
