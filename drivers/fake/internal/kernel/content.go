@@ -34,20 +34,24 @@ func (c *content) readAt(b []byte, off int64) int {
 
 // writeAt writes as much of b as the volume has room for.
 func (c *content) writeAt(b []byte, off int64, room *Volume) (int, error) {
-	n := 0
-	for n < len(b) {
+	for n := 0; ; {
+		if n == len(b) {
+			return n, nil
+		}
 		number, in := off/chunkSize, off%chunkSize
 		part := b[n:min(int64(len(b)), int64(n)+chunkSize-in)]
 		chunk := c.chunks[number]
-		end := in + int64(len(part))
-		if more := end - int64(len(chunk)); more > 0 {
-			if !room.take(more) {
+		if more := in + int64(len(part)) - int64(len(chunk)); more > 0 {
+			lack := more - min(more, room.left())
+			if lack >= int64(len(part)) {
 				return n, ENOSPC
 			}
+			part, more = part[:int64(len(part))-lack], more-lack
+			room.take(more)
 			c.used += more
 			chunk = append(chunk, make([]byte, more)...)
 		}
-		copy(chunk[in:end], part)
+		copy(chunk[in:], part)
 		if c.chunks == nil {
 			c.chunks = make(map[int64][]byte)
 		}
@@ -56,7 +60,6 @@ func (c *content) writeAt(b []byte, off int64, room *Volume) (int, error) {
 		off += int64(len(part))
 		c.size = max(c.size, off)
 	}
-	return n, nil
 }
 
 // truncate sets the size and gives back what lay beyond it.

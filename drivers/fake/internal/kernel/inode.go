@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"io/fs"
+	"math"
 	"time"
 
 	"github.com/caisson-dev/caisson/core"
@@ -68,6 +69,18 @@ func (v *Volume) take(n int64) bool {
 		each.used += n
 	}
 	return true
+}
+
+// left returns how many bytes there is room for.
+func (v *Volume) left() int64 {
+	left := int64(math.MaxInt64)
+	for each := v; each != nil; each = each.outer {
+		if each.full {
+			return 0
+		}
+		left = min(left, max(each.limit-each.used, 0))
+	}
+	return left
 }
 
 // FileInfo is what stat(2) tells.

@@ -207,6 +207,7 @@ func (p *Process) Fork(main Program) (*Process, error) {
 		p.check()
 		return nil, err
 	}
+	runtime.Gosched() // so that children get on, however many are started
 	return child, nil
 }
 
