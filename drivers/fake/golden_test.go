@@ -24,7 +24,7 @@ var golden embed.FS
 // TestScriptsDoWhatTheyDoOnDebian runs each script in a fresh sandbox. The
 // bubble makes their sleeps take no time.
 func TestScriptsDoWhatTheyDoOnDebian(t *testing.T) {
-	for _, file := range []string{"shell", "files", "tools"} {
+	for _, file := range []string{"shell", "files", "tools", "scripts"} {
 		text, err := golden.ReadFile("testdata/" + file + ".txt")
 		require.NoError(t, err)
 		for i, part := range strings.Split(string(text), "=== script\n")[1:] {

@@ -1,7 +1,6 @@
 package kernel_test
 
 import (
-	"errors"
 	"io"
 	"io/fs"
 	"path"
@@ -54,7 +53,7 @@ func TestErrnoAnswersForItsTwins(t *testing.T) {
 		require.ErrorIs(t, err, twin)
 	}
 	var no syscall.Errno
-	require.True(t, errors.As(kernel.ENOSPC, &no))
+	require.ErrorAs(t, kernel.ENOSPC, &no)
 	require.Equal(t, syscall.ENOSPC, no)
 }
 

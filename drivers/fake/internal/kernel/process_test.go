@@ -2,6 +2,7 @@ package kernel_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -107,7 +108,7 @@ func TestForkWaitAndPipe(t *testing.T) {
 		buf := make([]byte, 100)
 		n, _ := p.Read(read, buf)
 		print(p, "%s", buf[:n])
-		if _, err := p.Read(read, buf); err != io.EOF {
+		if _, err := p.Read(read, buf); !errors.Is(err, io.EOF) {
 			return 1
 		}
 		pid, status, err := p.Wait(-1, false)

@@ -55,7 +55,11 @@ func (s *shell) builtin(name string) (run builtin, special bool) {
 		return builtinCommand, false
 	case "getopts":
 		return builtinGetopts, false
-	case "hash", "alias", "unalias":
+	case "alias":
+		return builtinAlias, false
+	case "unalias":
+		return builtinUnalias, false
+	case "hash":
 		return func(*shell, []string) (int, flow) { return 0, flow{} }, false
 	case "jobs":
 		return builtinJobs, false

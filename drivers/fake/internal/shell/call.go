@@ -16,7 +16,7 @@ import (
 func (s *shell) call(st *syntax.Stmt, call *syntax.CallExpr) flow {
 	before := s.status
 	s.subst = 0
-	args := s.fields(call.Args)
+	args := s.fields(s.unalias(call.Args))
 	if len(args) == 0 {
 		s.assignOnly(st, call)
 		return flow{}

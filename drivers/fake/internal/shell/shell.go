@@ -28,6 +28,7 @@ type shell struct {
 	vars    map[string]expand.Variable
 	frames  []frame // of the functions that run
 	funcs   map[string]*syntax.Stmt
+	aliases map[string][]*syntax.Word
 	opts    options
 	status  int // $?
 	subst   int // status of the last command substitution
@@ -196,12 +197,23 @@ func (s *shell) runScript(text string) flow {
 }
 
 func (s *shell) syntaxError(err error) {
-	if e, ok := err.(syntax.ParseError); ok { //nolint:errorlint // the parser does not wrap it
-		s.line = e.Pos.Line()
-		s.errorf("Syntax error: %s", e.Text)
-		return
+	line, text := whereAndWhat(err)
+	if line > 0 {
+		s.line = line
 	}
-	s.errorf("Syntax error: %v", err)
+	s.errorf("Syntax error: %s", text)
+}
+
+// whereAndWhat takes an error of the parser apart, which it does not wrap.
+func whereAndWhat(err error) (line uint, text string) {
+	switch e := err.(type) { //nolint:errorlint // see above
+	case syntax.ParseError:
+		return e.Pos.Line(), e.Text
+	case syntax.LangError:
+		return e.Pos.Line(), fmt.Sprintf("%s: not in a POSIX shell", e.Feature)
+	default:
+		return 0, err.Error()
+	}
 }
 
 // parse returns the commands of a text. With an error come those that end on a line before it.
@@ -217,10 +229,7 @@ func parse(text, name string) ([]*syntax.Stmt, error) {
 	if err == nil {
 		return file.Stmts, nil
 	}
-	line := uint(0)
-	if e, ok := err.(syntax.ParseError); ok { //nolint:errorlint // the parser does not wrap it
-		line = e.Pos.Line()
-	}
+	line, _ := whereAndWhat(err)
 	var list []*syntax.Stmt
 	for stmt, stmtErr := range parser.StmtsSeq(strings.NewReader(text)) {
 		if stmtErr != nil {
@@ -269,7 +278,7 @@ func (s *shell) fork(run func(*shell)) (pid int) {
 // clone returns a copy for a subshell, which the caller gives its process.
 func (s *shell) clone() *shell {
 	c := *s
-	c.vars, c.funcs = maps.Clone(s.vars), maps.Clone(s.funcs)
+	c.vars, c.funcs, c.aliases = maps.Clone(s.vars), maps.Clone(s.funcs), maps.Clone(s.aliases)
 	c.args, c.frames = slices.Clone(s.args), slices.Clone(s.frames)
 	c.jobs, c.ending, c.tail = nil, false, false
 	c.traps = make(map[kernel.Signal]string)
