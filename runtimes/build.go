@@ -13,7 +13,10 @@ import (
 // host part keeps engines from looking for it elsewhere.
 const Repository = "localhost/caisson/runtime"
 
-// Labels of the images that are built for runtimes, beside the bare core.LabelPrefix.
+// Kind is the value of the bare core.LabelPrefix on images that are built for runtimes.
+const Kind = "runtime"
+
+// More labels of such images.
 const (
 	LabelRuntime = core.LabelPrefix + ".runtime" // the runtime's name
 	LabelBase    = core.LabelPrefix + ".base"    // the id of the base image
@@ -99,7 +102,7 @@ func NewBuild(rt *core.Runtime, base BaseImage, opts *BuildOptions) (*Build, err
 		Args: proxyArgs(&rt.Source), Network: rt.Source.Network,
 		files: append([]file{{name: "Dockerfile", text: f.text.String()}}, files...), secrets: secretsOf(&rt.Source),
 	}
-	b.Tag, b.Labels = Repository+":"+b.Digest, map[string]string{core.LabelPrefix: "runtime", LabelDigest: b.Digest, LabelBase: base.ID}
+	b.Tag, b.Labels = Repository+":"+b.Digest, map[string]string{core.LabelPrefix: Kind, LabelDigest: b.Digest, LabelBase: base.ID}
 	if rt.Name != "" {
 		b.Tag, b.Labels[LabelRuntime] = Repository+"/"+rt.Name+":"+b.Digest, rt.Name
 	}

@@ -64,6 +64,27 @@ func (e *engine) RemoveImage(ctx context.Context, ref string) error {
 	return e.classify(ctx, err)
 }
 
+func (e *engine) Images(ctx context.Context, label string) ([]container.Listed, error) {
+	return e.list(ctx, filters.Arg("label", label))
+}
+
+func (e *engine) list(ctx context.Context, by ...filters.KeyValuePair) ([]container.Listed, error) {
+	images, err := e.api.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(by...)})
+	if err != nil {
+		return nil, e.classify(ctx, err)
+	}
+	list := make([]container.Listed, len(images))
+	for i, img := range images {
+		list[i] = container.Listed{ID: img.ID, Labels: img.Labels, Created: time.Unix(img.Created, 0)}
+		for _, tag := range img.RepoTags {
+			if tag != "<none>:<none>" {
+				list[i].Tags = append(list[i].Tags, tag)
+			}
+		}
+	}
+	return list, nil
+}
+
 func (e *engine) RemoveRest(ctx context.Context, label string) error {
 	list, err := e.api.ContainerList(ctx, dockercontainer.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
 	if err != nil {
@@ -78,9 +99,9 @@ func (e *engine) RemoveRest(ctx context.Context, label string) error {
 		}
 	}
 	// The engine prunes for one client at a time and refuses the others.
-	images, err := e.api.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("label", label), filters.Arg("dangling", "true"))})
+	images, err := e.list(ctx, filters.Arg("label", label), filters.Arg("dangling", "true"))
 	if err != nil {
-		return e.classify(ctx, err)
+		return err
 	}
 	for _, img := range images {
 		if err := e.RemoveImage(ctx, img.ID); err != nil && core.CodeOf(err) != core.ErrNotFound {

@@ -165,6 +165,23 @@ func buildNetwork(n core.Network) (namespaces, mode string, err error) {
 	return string(data), mode, err
 }
 
+func (e *engine) Images(ctx context.Context, label string) ([]container.Listed, error) {
+	var images []struct {
+		ID       string `json:"Id"`
+		RepoTags []string
+		Labels   map[string]string
+		Created  int64
+	}
+	if err := e.call(ctx, http.MethodGet, "/images/json", url.Values{"filters": {labelled(label)}}, nil, &images); err != nil {
+		return nil, err
+	}
+	list := make([]container.Listed, len(images))
+	for i, img := range images {
+		list[i] = container.Listed{ID: img.ID, Tags: img.RepoTags, Labels: img.Labels, Created: time.Unix(img.Created, 0)}
+	}
+	return list, nil
+}
+
 func (e *engine) RemoveImage(ctx context.Context, ref string) error {
 	return e.call(ctx, http.MethodDelete, "/images/"+url.PathEscape(ref), nil, nil, nil)
 }

@@ -38,6 +38,7 @@ func Run(t *testing.T, scheme string) {
 		{"one build for all", s.oneBuildForAll},
 		{"cache", s.cache},
 		{"flood", s.flood},
+		{"prune", s.prune},
 		{"apt", s.apt},
 		{"pip", s.pip},
 		{"npm", s.npm},

@@ -26,6 +26,8 @@ type Engine interface {
 	// GuardsSteps reports that Build can stop a step only if it is guarded, as
 	// runtimes.BuildOptions has it.
 	GuardsSteps() bool
+	// Images lists the images that have a label, KEY or KEY=VALUE.
+	Images(ctx context.Context, label string) ([]Listed, error)
 	// RemoveImage removes an image unless it is in use, which is ErrConflict.
 	RemoveImage(ctx context.Context, ref string) error
 	// RemoveRest removes the containers and the untagged images that carry a
@@ -64,6 +66,14 @@ type Image struct {
 	OS     string
 	Env    []string
 	Labels map[string]string
+}
+
+// Listed is an image as an engine lists it.
+type Listed struct {
+	ID      string
+	Tags    []string // full names
+	Labels  map[string]string
+	Created time.Time
 }
 
 // Build is a request to build an image.

@@ -67,7 +67,7 @@ func (d *Driver) makeLayer(ctx context.Context, tag, file string, img *Image, wo
 		return nil, err
 	}
 	err = d.engine.Build(ctx, layerContext(file, guest, workDir), &Build{Tag: tag, Labels: map[string]string{
-		core.LabelPrefix:           "layer",
+		core.LabelPrefix:           kindLayer,
 		core.LabelPrefix + ".base": img.ID,
 		seccompLabel:               seccomp,
 	}})

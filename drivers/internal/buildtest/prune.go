@@ -1,0 +1,59 @@
+package buildtest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/internal/enginetest"
+	"github.com/caisson-dev/caisson/runtimes"
+)
+
+func (s *suite) prune(t *testing.T) {
+	pruner, ok := core.AsDriver[core.Pruner](s.driver)
+	require.True(t, ok)
+	name, neighbour := s.name+"-p", s.name+"-p2"
+	version := func(name, text string) *core.Runtime {
+		return s.runtime(func(rt *core.Runtime) {
+			rt.Name, rt.Source.Network = name, core.NetworkNone
+			rt.SetupCommands = []string{"echo " + text + " >/version"}
+		})
+	}
+	prune := func(name string, all, dry bool) int {
+		pruned, err := pruner.Prune(context.WithoutCancel(t.Context()), &core.PruneOptions{Runtime: name, All: all, DryRun: dry})
+		require.NoError(t, err)
+		for _, img := range pruned {
+			require.Equal(t, name, img.Runtime)
+		}
+		return len(pruned)
+	}
+	t.Cleanup(func() {
+		for _, n := range []string{name, neighbour} {
+			prune(n, true, false)
+			require.Empty(t, enginetest.Images(t, s.scheme, runtimes.LabelRuntime+"="+n))
+		}
+	})
+	s.prepare(t, version(neighbour, "one"))
+	s.prepare(t, version(neighbour, "two"))
+	s.prepare(t, version(name, "one"))
+	used := enginetest.Start(t, s.driver, &core.Spec{Runtime: version(name, "used")})
+	s.prepare(t, version(name, "new"))
+
+	require.Equal(t, 4, prune(name, false, true), "a dry run lists images and the layers on top of them")
+	require.Equal(t, 2, prune(name, false, false), "what a sandbox uses stays")
+	res, err := used.Execute(t.Context(), core.Shell("cat /version"))
+	require.NoError(t, err)
+	require.Equal(t, "used\n", res.Stdout.String())
+	require.NoError(t, used.Stop(t.Context()))
+	require.Equal(t, 2, prune(name, false, false))
+	require.False(t, s.prepare(t, version(name, "new")).Built)
+	require.False(t, s.prepare(t, version(neighbour, "one")).Built)
+	require.True(t, s.prepare(t, version(name, "one")).Built)
+
+	_, err = s.driver.Prepare(t.Context(), version(name, "one"), &core.PrepareOptions{NoCache: true})
+	require.NoError(t, err)
+	prune(name, false, false)
+	require.Len(t, enginetest.Images(t, s.scheme, runtimes.LabelRuntime+"="+name), 2, "the newest and the layer on top of it")
+}

@@ -1,0 +1,108 @@
+package container
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/runtimes"
+)
+
+const kindLayer = "layer" // the helper on top of an image
+
+var _ core.Pruner = (*Driver)(nil)
+
+// Prune removes images that are superseded; see core.Pruner.
+func (d *Driver) Prune(ctx context.Context, opts *core.PruneOptions) ([]core.PrunedImage, error) {
+	if opts == nil {
+		opts = new(core.PruneOptions)
+	}
+	images, err := d.engine.Images(ctx, core.LabelPrefix)
+	if err != nil {
+		return nil, d.fail("prune", err)
+	}
+	rest, err := d.engine.Images(ctx, runtimes.LabelBuild)
+	if err != nil {
+		return nil, d.fail("prune", err)
+	}
+	pruned, err := d.removeImages(ctx, superseded(images, rest, opts, time.Now()), opts.DryRun)
+	if err != nil {
+		return pruned, d.fail("prune", err)
+	}
+	return pruned, nil
+}
+
+// superseded returns the images to remove, each with those on top of it.
+// Images have our label, rest has the label of a build.
+func superseded(images, rest []Listed, opts *core.PruneOptions, now time.Time) [][]Listed {
+	wanted := func(img Listed) bool { return opts.Runtime == "" || img.Labels[runtimes.LabelRuntime] == opts.Runtime }
+	slices.SortFunc(images, func(a, b Listed) int { return b.Created.Compare(a.Created) })
+	layers, newest := map[string][]Listed{}, map[string]bool{}
+	for _, img := range images {
+		if img.Labels[core.LabelPrefix] == kindLayer {
+			base := bare(img.Labels[runtimes.LabelBase])
+			layers[base] = append(layers[base], img)
+		}
+	}
+	var groups [][]Listed
+	for _, img := range images {
+		if img.Labels[core.LabelPrefix] != runtimes.Kind {
+			continue
+		}
+		name := img.Labels[runtimes.LabelRuntime]
+		first := name == "" || !newest[name]
+		newest[name] = true
+		// One without a name of its own was replaced by a newer one of the same tag.
+		if wanted(img) && (opts.All || !first || len(img.Tags) == 0) {
+			groups = append(groups, append(layers[bare(img.ID)], img))
+		}
+		delete(layers, bare(img.ID))
+	}
+	for _, list := range layers { // on ready-made images, and on such as a newer one has replaced
+		replaced := list[0].Labels[runtimes.LabelDigest] != ""
+		if wanted(list[0]) && (opts.All || replaced) {
+			groups = append(groups, list)
+		}
+	}
+	for _, img := range rest {
+		// A build that is under way needs its own.
+		if img.Labels[core.LabelPrefix] == "" && len(img.Tags) == 0 && wanted(img) && now.Sub(img.Created) > buildTimeout {
+			groups = append(groups, []Listed{img})
+		}
+	}
+	return groups
+}
+
+// removeImages removes each group from its top, as far as nobody uses it.
+func (d *Driver) removeImages(ctx context.Context, groups [][]Listed, dryRun bool) ([]core.PrunedImage, error) {
+	var pruned []core.PrunedImage
+	var failed []error
+	for _, group := range groups {
+		for _, img := range group {
+			name := strings.Join(img.Tags, " ")
+			var err error
+			if !dryRun {
+				err = d.engine.RemoveImage(ctx, cmp.Or(name, img.ID))
+			}
+			switch core.CodeOf(err) {
+			case "":
+				pruned = append(pruned, core.PrunedImage{ID: img.ID, Name: name, Runtime: img.Labels[runtimes.LabelRuntime], Created: img.Created})
+				continue
+			case core.ErrNotFound: // with what was on top of it
+				continue
+			case core.ErrConflict: // in use, and so is all below
+			default:
+				failed = append(failed, err)
+			}
+			break
+		}
+	}
+	return pruned, errors.Join(failed...)
+}
+
+// bare is an image id without its algorithm.
+func bare(id string) string { return id[strings.IndexByte(id, ':')+1:] }
