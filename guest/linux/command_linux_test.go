@@ -147,7 +147,7 @@ func TestDirectory(t *testing.T) {
 	cmd.Dir = filepath.Join(dir, "here")
 	_, stdout, _ := run(t, cmd)
 	require.Equal(t, dir+"\n", stdout)
-	for _, bad := range []string{"missing", "file", "proc", "sys", "loop", "/proc", "/proc/1/cwd", "/dev/fd", strings.Repeat("n", 300)} {
+	for _, bad := range []string{"missing", "file", "proc", "sys", "loop", "/proc", "/proc/self/fdinfo", "/dev/fd", strings.Repeat("n", 300)} {
 		if !filepath.IsAbs(bad) {
 			bad = filepath.Join(dir, bad)
 		}
@@ -240,7 +240,8 @@ func TestBackgroundChildThatWritesForEverDoesNotProlongItsCommand(t *testing.T) 
 
 func TestCommandBeginsWithACleanSlate(t *testing.T) {
 	files := strings.Fields(sh(t, "ls -l /proc/self/fd | sed -n 's/.* \\([0-9]*\\) -> .*/\\1/p'"))
-	require.Equal(t, []string{"0", "1", "2", "3"}, files, "3 is the directory that ls reads")
+	require.Equal(t, []string{"0", "1", "2"}, files[:3])
+	require.LessOrEqual(t, len(files), 4, "besides them there is the directory that ls reads")
 	require.Equal(t, "0022\n", sh(t, "umask"))
 	require.Equal(t, "1000\n", sh(t, "sleep 0.05; cat /proc/self/oom_score_adj"), "the kernel would rather kill the runner")
 	for _, set := range []string{"SigPnd", "SigBlk", "SigIgn", "SigCgt"} {
