@@ -17,9 +17,9 @@ import (
 func newRuntimes() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runtimes",
-		Short: "List, show and build the environments that sandboxes are made from",
+		Short: "List, show, build and prune the environments that sandboxes are made from",
 	}
-	cmd.AddCommand(newRuntimesList(), newRuntimesShow(), newRuntimesBuild())
+	cmd.AddCommand(newRuntimesList(), newRuntimesShow(), newRuntimesBuild(), newRuntimesPrune())
 	return cmd
 }
 
