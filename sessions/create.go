@@ -3,6 +3,7 @@ package sessions
 import (
 	"context"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -110,6 +111,22 @@ func (m *Manager) occupy(ctx context.Context, spec *core.Spec) (sb *core.Sandbox
 
 // adoptOne takes over the sandbox that has the spec's workspace. It returns nil if it has removed it instead, or finds none.
 func (m *Manager) adoptOne(ctx context.Context, spec *core.Spec) (*core.Sandbox, error) {
+	r, err := m.find(ctx, spec.Workspace)
+	if r == nil {
+		return nil, err
+	}
+	if r.Running {
+		sb, err := core.Attach(ctx, m.driver, r.ID, spec)
+		if err == nil || !final(err) {
+			return sb, err
+		}
+		m.log.DebugContext(ctx, "sandbox not adopted", "sandbox", r.ID, "error", err)
+	}
+	return nil, m.remove(ctx, r.ID)
+}
+
+// find returns the sandbox that has a workspace, or nil.
+func (m *Manager) find(ctx context.Context, workspace string) (*core.Record, error) {
 	attacher, ok := core.AsDriver[core.Attacher](m.driver)
 	if !ok {
 		return nil, nil
@@ -118,19 +135,15 @@ func (m *Manager) adoptOne(ctx context.Context, spec *core.Spec) (*core.Sandbox,
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(records, func(r core.Record) bool { return r.Workspace == spec.Workspace })
+	i := slices.IndexFunc(records, func(r core.Record) bool { return r.Workspace == workspace })
 	if i < 0 {
 		return nil, nil
 	}
-	if records[i].Running {
-		sb, err := core.Attach(ctx, m.driver, records[i].ID, spec)
-		if err == nil || !final(err) && core.CodeOf(err) != core.ErrUnsupported {
-			return sb, err
-		}
-		m.log.DebugContext(ctx, "sandbox not adopted", "sandbox", records[i].ID, "error", err)
-	}
-	return nil, m.remove(ctx, records[i].ID)
+	return &records[i], nil
 }
+
+// anyAge is a MinAge that saves nothing, whatever the clocks say.
+const anyAge time.Duration = math.MinInt64
 
 // remove removes sandboxes of this owner that nobody holds. Their files stay.
 func (m *Manager) remove(ctx context.Context, ids ...string) error {
@@ -139,7 +152,7 @@ func (m *Manager) remove(ctx context.Context, ids ...string) error {
 		return nil
 	}
 	_, err := collector.Collect(ctx, &core.CollectOptions{
-		Owner: m.owner, MinAge: 1, // whatever its age
+		Owner: m.owner, MinAge: anyAge,
 		Keep: func(l core.Leftover) bool {
 			return l.Kind != core.LeftoverSandbox || !slices.Contains(ids, l.ID)
 		},

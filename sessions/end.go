@@ -217,13 +217,24 @@ func (m *Manager) removeFiles(ctx context.Context, link, workspace string) error
 	return nil
 }
 
-// forget removes the files of a session that does not live.
+// forget removes the files of a session that this manager does not have, and its
+// sandbox if another process has left one.
 func (m *Manager) forget(ctx context.Context, id string) error {
 	link, workspace, err := m.locate(ctx, id)
 	if err != nil {
 		return err
 	}
-	if err := m.removeFiles(ctx, link, workspace); err != nil {
+	err = m.removeFiles(ctx, link, workspace)
+	if core.CodeOf(err) == core.ErrConflict {
+		r, findErr := m.find(ctx, workspace)
+		if r == nil {
+			return joinError(err, findErr)
+		}
+		if err = m.remove(ctx, r.ID); err == nil {
+			err = m.removeFiles(ctx, "", workspace)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	m.mu.Lock()

@@ -72,7 +72,7 @@ func addHibernating(ctx context.Context, driver core.Driver, owner string, claim
 	if !ok {
 		return nil
 	}
-	all, err := collector.Collect(ctx, &core.CollectOptions{Owner: owner, Workspaces: true, MinAge: 1, DryRun: true})
+	all, err := collector.Collect(ctx, &core.CollectOptions{Owner: owner, Workspaces: true, MinAge: anyAge, DryRun: true})
 	if err != nil {
 		return err
 	}

@@ -383,7 +383,7 @@ func TestFilesOutliveAShutdownOnlyWithAnOwner(t *testing.T) {
 		put(t, get(t, m, "alice"), "file", "text")
 		_, err = m.Shutdown(t.Context())
 		require.NoError(t, err)
-		left, err := d.Collect(t.Context(), &core.CollectOptions{Owner: m.Owner(), Workspaces: true, MinAge: 1, DryRun: true})
+		left, err := d.Collect(t.Context(), &core.CollectOptions{Owner: m.Owner(), Workspaces: true, MinAge: -1, DryRun: true})
 		require.NoError(t, err)
 		if owner == "" {
 			require.Empty(t, left)
