@@ -64,7 +64,7 @@ func walls() []Saboteur {
 		shows("isolation/signals-first", "isolation/first-process", "it runs the first process as the workload's user", "(kill -TERM 1", allowed),
 		shows("isolation/standard-is-strict", "isolation/standard", "it gives profile standard a read-only root", "[ ! -d /var/tmp ]", func(string, bool) (string, bool) { return "", true }),
 		shows("isolation/relaxed-is-privileged", "isolation/relaxed", "it gives profile relaxed every capability", status, replaced("CapBnd:\t00000000000000cb", "CapBnd:\t000001ffffffffff")),
-		Saboteur{Name: "isolation/common-processes", Target: "isolation/processes", Breaks: "it shows all sandboxes' processes to each", arm: func() *methods {
+		{Name: "isolation/common-processes", Target: "isolation/processes", Breaks: "it shows all sandboxes' processes to each", arm: func() *methods {
 			var mu sync.Mutex
 			var seen bytes.Buffer
 			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
