@@ -46,8 +46,10 @@ func (d *Driver) layer(ctx context.Context, img *Image, workDir, user string) (*
 		if res.Err != nil {
 			return nil, res.Err
 		}
-		p := *res.Val.(*prepared)
-		p.Env = img.Env
+		p := *res.Val.(*prepared) // which others have as well
+		with := *p.Image
+		with.Env = img.Env
+		p.Image = &with
 		return &p, nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
