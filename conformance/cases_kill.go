@@ -87,11 +87,13 @@ func killCases() []Case {
 			for range 20 {
 				all = append(all, e.execute(e.Context(), sb, &core.Command{Shell: "sleep 60 & sleep 60", Timeout: 300 * time.Millisecond}))
 			}
-			for _, b := range all {
-				if e.ended(b, 5*time.Second, "a command with a timeout of 300 ms") && b.err == nil {
-					want(e, "Reason", b.res.Reason, core.TimedOut)
+			e.within(5*time.Second, "20 commands with a timeout of 300 ms", func() {
+				for _, b := range all {
+					if e.ended(b, 10*time.Second, "a command with a timeout of 300 ms") && b.err == nil {
+						want(e, "Reason", b.res.Reason, core.TimedOut)
+					}
 				}
-			}
+			})
 		}},
 		{ID: "kill/storm", Title: "of 40 hostile trees, timed out and cancelled, not one process is left", Level: Gold, Serial: true, Timeout: 3 * time.Minute, Run: storm},
 	}

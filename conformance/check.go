@@ -20,7 +20,7 @@ type Options struct {
 	Level Level
 	// Run, if set, keeps the cases whose ID it matches.
 	Run *regexp.Regexp
-	// Parallel is how many cases run at once; 0 means 8. Most of a case's time is waiting.
+	// Parallel is how many cases run at once; 0 means 16. Most of a case's time is waiting.
 	Parallel int
 	// Log, if set, is told of every case as it ends, a line each.
 	Log io.Writer
@@ -60,7 +60,7 @@ func Check(ctx context.Context, h *Harness, opts *Options) (*Report, error) {
 	cases := opts.cases()
 	results := make([]Result, len(cases))
 	for _, serial := range []bool{false, true} {
-		parallel := cmp.Or(opts.Parallel, 8)
+		parallel := cmp.Or(opts.Parallel, 16)
 		if serial {
 			parallel = 1
 		}

@@ -35,6 +35,34 @@ func (d *counting) Start(ctx context.Context, spec *core.Spec) (core.Backend, er
 func (d *counting) starts() int64 { return d.started.Load() }
 func (d *counting) calls() int64  { return d.info.Load() + d.prepared.Load() + d.started.Load() }
 
+// interrupted is a driver whose caller gives up after some time in Start.
+type interrupted struct {
+	core.Driver
+	after  time.Duration
+	cancel context.CancelFunc
+}
+
+func (d *interrupted) Start(ctx context.Context, spec *core.Spec) (core.Backend, error) {
+	if d.after == 0 {
+		d.cancel()
+	} else {
+		defer time.AfterFunc(d.after, d.cancel).Stop()
+	}
+	return d.Driver.Start(ctx, spec)
+}
+
+// startCut starts a sandbox of which the caller gives up after some time. It stops one that was quicker.
+func (e *Env) startCut(after time.Duration, spec *core.Spec) error {
+	e.Helper()
+	ctx, cancel := context.WithCancel(e.Context())
+	defer cancel()
+	sb, err := e.run.start(ctx, &interrupted{Driver: e.Driver(), after: after, cancel: cancel}, spec)
+	if err == nil {
+		want(e, "stop", sb.Stop(e.Context()), nil)
+	}
+	return err
+}
+
 // needCensus skips the case if the harness cannot say what is left.
 func (e *Env) needCensus() {
 	e.Helper()

@@ -17,7 +17,8 @@ type recorder struct {
 	ctx  context.Context
 
 	mu       sync.Mutex
-	failures []string
+	failures []string // at most maxFailures
+	more     int      // failures beyond those
 	log      []string
 	cleanups []func()
 	broken   bool
@@ -26,6 +27,9 @@ type recorder struct {
 }
 
 var _ T = (*recorder)(nil)
+
+// maxFailures is how many failures of one case are kept; the first tell most.
+const maxFailures = 10
 
 func (r *recorder) Helper()                  {}
 func (r *recorder) Name() string             { return r.name }
@@ -48,8 +52,12 @@ func (r *recorder) Logf(format string, args ...any) {
 func (r *recorder) Errorf(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.closed {
+	switch {
+	case r.closed:
+	case len(r.failures) < maxFailures:
 		r.failures = append(r.failures, fmt.Sprintf(format, args...))
+	default:
+		r.more++
 	}
 }
 
@@ -152,6 +160,9 @@ func (r *recorder) result(c *Case, took time.Duration) Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
+	if r.more > 0 {
+		r.failures = append(r.failures, fmt.Sprintf("and %d more", r.more))
+	}
 	res := Result{ID: c.ID, Title: c.Title, Area: c.Area(), Level: c.Level, Requires: c.Requires, Status: Pass,
 		Failures: slices.Clone(r.failures), Log: slices.Clone(r.log), Seconds: took.Seconds()}
 	switch {

@@ -46,7 +46,9 @@ func infos() []Saboteur {
 	return []Saboteur{
 		onInfo("driver/unsorted", "driver/info", "it lists its capabilities as they come", func(i *core.Info) { slices.Reverse(i.Capabilities) }),
 		onInfo("driver/no-version", "driver/info", "it does not know the engine's version", func(i *core.Info) { i.Version = "" }),
-		onInfo("driver/claims-limits", "driver/missing", "it says that it enforces every limit", func(i *core.Info) { i.Isolation.Missing = nil }),
+		onInfo("driver/contradicts-itself", "driver/missing", "it says that it enforces a limit, and that it cannot", func(i *core.Info) {
+			i.Isolation.Missing = append(i.Isolation.Missing, core.WeakenMemory)
+		}),
 		{Name: "driver/unsteady", Target: "driver/info-steady", Breaks: "it says now this, now that of its engine", arm: func() *methods {
 			var n atomic.Int64
 			return &methods{info: func(ctx context.Context, d core.Driver) (*core.Info, error) {
@@ -318,6 +320,34 @@ func crowds() []Saboteur {
 				}
 				return res, err
 			}}
+		}},
+		Saboteur{Name: "concurrency/room-for-64", Target: "concurrency/hundred", Breaks: "it refuses more than 64 commands at once", arm: func() *methods {
+			var running sync.Map // by backend
+			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+				count, _ := running.LoadOrStore(b, new(atomic.Int64))
+				n := count.(*atomic.Int64)
+				defer n.Add(-1)
+				if n.Add(1) > 64 {
+					return nil, core.Errorf(core.ErrLimit, "execute", "too many streams")
+				}
+				return b.Execute(ctx, cmd)
+			}}
+		}},
+		Saboteur{Name: "concurrency/room-for-8", Target: "concurrency/many-sandboxes", Breaks: "it has addresses for eight sandboxes", arm: func() *methods {
+			var live atomic.Int64
+			return &methods{
+				start: func(ctx context.Context, d core.Driver, spec *core.Spec) (core.Backend, error) {
+					if live.Add(1) > 8 {
+						live.Add(-1)
+						return nil, core.Errorf(core.ErrLimit, "start", "no free address")
+					}
+					return d.Start(ctx, spec)
+				},
+				stop: func(ctx context.Context, b core.Backend) error {
+					live.Add(-1)
+					return b.Stop(ctx)
+				},
+			}
 		}},
 		onExecute("concurrency/leak", "concurrency/no-leak", "it leaves a goroutine behind with every command", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
 			if len(cmd.Args) == 1 && cmd.Args[0] == "true" && cmd.Stdin == nil {
