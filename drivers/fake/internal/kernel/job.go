@@ -35,6 +35,9 @@ type Command struct {
 // goroutine. A writer that fails ends the job.
 func (p *Process) Start(cmd *Command) (*Job, error) {
 	k := p.kernel
+	k.mu.Lock()
+	p.reaper = true // nobody else waits for what the job leaves
+	k.mu.Unlock()
 	j := &Job{kernel: k, outer: p.job, maker: p, stdout: newPipe(), stderr: newPipe(), ooms: k.Kills()}
 	j.pumped[0], j.pumped[1] = make(chan struct{}), make(chan struct{})
 	var stdin *pipe

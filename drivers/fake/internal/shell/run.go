@@ -117,6 +117,11 @@ func (s *shell) compound(cmd syntax.Command) flow {
 	case *syntax.CaseClause:
 		return s.caseClause(cmd)
 	case *syntax.FuncDecl:
+		if cmd.Name == nil {
+			s.errorf("Syntax error: a function without a name")
+			s.status = 2
+			break
+		}
 		s.funcs[cmd.Name.Value] = cmd.Body
 		s.status = 0
 	default:

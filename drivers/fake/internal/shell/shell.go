@@ -232,10 +232,9 @@ func parse(text, name string) ([]*syntax.Stmt, error) {
 	line, _ := whereAndWhat(err)
 	var list []*syntax.Stmt
 	for stmt, stmtErr := range parser.StmtsSeq(strings.NewReader(text)) {
-		if stmtErr != nil {
-			break
+		if stmtErr == nil { // the iterator must not be left early
+			list = append(list, stmt)
 		}
-		list = append(list, stmt)
 	}
 	for len(list) > 0 && list[len(list)-1].End().Line() >= line {
 		list = list[:len(list)-1] // here-documents may be missing in these
