@@ -30,6 +30,7 @@ type Driver struct {
 	arch     atomic.Pointer[string] // of the engine; nil until it was asked
 	layers   singleflight.Group     // by tag
 	builds   flights[*built]        // by tag
+	asking   flights[string]        // for arch
 	starting chan struct{}          // a slot for each start under way
 	holder   string                 // of claims: this process
 }

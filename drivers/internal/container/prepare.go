@@ -93,15 +93,18 @@ func (d *Driver) runnable(ctx context.Context, img *Image, rt *core.Runtime) err
 	return nil
 }
 
-// architecture returns the engine's, which does not change.
+// architecture returns the engine's, which does not change. It is asked once,
+// because two hundred askers at once keep Podman busy for minutes.
 func (d *Driver) architecture(ctx context.Context) (string, error) {
 	if arch := d.arch.Load(); arch != nil {
 		return *arch, nil
 	}
-	info, err := d.engine.Info(ctx)
-	if err != nil {
-		return "", err
-	}
-	d.arch.Store(&info.Arch)
-	return info.Arch, nil
+	return d.asking.do(ctx, "", func(core.Progress) {}, func(ctx context.Context, _ func(core.Progress)) (string, error) {
+		info, err := d.engine.Info(ctx)
+		if err != nil {
+			return "", err
+		}
+		d.arch.Store(&info.Arch)
+		return info.Arch, nil
+	})
 }
