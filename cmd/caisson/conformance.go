@@ -40,6 +40,8 @@ type outputFile struct {
 func newConformance() *cobra.Command {
 	o := &conformanceOptions{outputs: []outputFile{
 		{flag: "json", about: "JSON", write: (*conformance.Report).WriteJSON},
+		{flag: "junit", about: "JUnit XML", write: (*conformance.Report).WriteJUnit},
+		{flag: "html", about: "a page", write: (*conformance.Report).WriteHTML},
 	}}
 	cmd := &cobra.Command{
 		Use:   "conformance",
