@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/internal/enginetest"
+	"github.com/caisson-dev/caisson/runtimes"
 )
 
 const debianInstall = "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "
@@ -80,19 +82,23 @@ func (s *suite) pip(t *testing.T) {
 
 func (s *suite) npm(t *testing.T) {
 	needs(t, debianMirror)
-	needs(t, "https://registry.npmjs.org/is-odd")
+	needs(t, "https://registry.npmjs.org/react")
 	ca, err := os.ReadFile("/etc/ssl/certs/ca-certificates.crt")
 	if err != nil {
 		t.Skip("this host keeps its authorities elsewhere")
 	}
-	rt := s.runtime(func(rt *core.Runtime) {
-		rt.PackageManager, rt.WorkDir = core.Npm, "/app"
-		rt.SetupCommands = []string{debianInstall + "nodejs npm"}
-		rt.Packages = []string{"is-odd@^3", "@types/react@18", "cowsay@1.6.0"}
-		rt.Source.CA = ca
-	})
-	require.Equal(t, "true\ntrue\n18\n1\n", s.sh(t, rt, `echo 'import odd from "is-odd"; console.log(odd(3))' >a.mjs && node a.mjs
-		node -e 'console.log(require("is-odd")(5)); console.log(require("@types/react/package.json").version.split(".")[0])'
+	// The built-in runtime, on what stands in for its base image.
+	rt, err := runtimes.Get("node-react")
+	require.NoError(t, err)
+	rt.Name, rt.BaseImage = s.name, enginetest.Image()
+	rt.SetupCommands = []string{debianInstall + "nodejs npm"}
+	rt.Packages = append(rt.Packages, "cowsay@1.6.0")
+	rt.Source.CA = ca
+	require.Equal(t, "/app\nhello\n<p>hi</p>\nobject\n1\n", s.sh(t, rt, `pwd
+		echo 'const text: string = "hello"; console.log(text)' >a.ts && tsc --ignoreConfig a.ts 2>/dev/null || tsc a.ts; node a.js
+		echo 'import { createElement } from "react"; import { renderToStaticMarkup } from "react-dom/server"
+			console.log(renderToStaticMarkup(createElement("p", null, "hi")))' >b.mjs && node b.mjs
+		node -e 'console.log(typeof require("react"))'
 		cowsay hello | grep -c hello`))
 }
 
