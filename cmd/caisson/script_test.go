@@ -42,6 +42,9 @@ func TestRun(t *testing.T) {
 	})
 	for _, scheme := range []string{"docker", "podman"} {
 		t.Run(scheme, func(t *testing.T) {
+			if testing.Short() {
+				t.Skip("a minute on an engine; run without -short")
+			}
 			scripts(t, "script", map[string]string{
 				driverEnv: enginetest.URL(t, scheme), imageEnv: enginetest.Image(),
 			})
