@@ -321,7 +321,7 @@ func crowds() []Saboteur {
 				return res, err
 			}}
 		}},
-		Saboteur{Name: "concurrency/room-for-64", Target: "concurrency/hundred", Breaks: "it refuses more than 64 commands at once", arm: func() *methods {
+		{Name: "concurrency/room-for-64", Target: "concurrency/hundred", Breaks: "it refuses more than 64 commands at once", arm: func() *methods {
 			var running sync.Map // by backend
 			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
 				count, _ := running.LoadOrStore(b, new(atomic.Int64))
@@ -333,7 +333,7 @@ func crowds() []Saboteur {
 				return b.Execute(ctx, cmd)
 			}}
 		}},
-		Saboteur{Name: "concurrency/room-for-8", Target: "concurrency/many-sandboxes", Breaks: "it has addresses for eight sandboxes", arm: func() *methods {
+		{Name: "concurrency/room-for-8", Target: "concurrency/many-sandboxes", Breaks: "it has addresses for eight sandboxes", arm: func() *methods {
 			var live atomic.Int64
 			return &methods{
 				start: func(ctx context.Context, d core.Driver, spec *core.Spec) (core.Backend, error) {
