@@ -85,10 +85,7 @@ func (r *run) report(opts *Options, started time.Time, results []Result) *Report
 	rep := &Report{
 		Schema: Schema, Name: r.harness.Name, Started: started.UTC(), Seconds: time.Since(started).Seconds(),
 		Asked: opts.level(), Partial: opts.Run != nil, Results: results, Counts: map[Status]int{}, Saboteurs: proof(),
-		Engine: Engine{
-			Driver: r.info.Driver, Engine: r.info.Engine, Version: r.info.Version, APIVersion: r.info.APIVersion, OS: r.info.OS, Arch: r.info.Arch,
-			Isolation: r.info.Isolation.Level, Rootless: r.info.Isolation.Rootless, Capabilities: r.info.Capabilities,
-		},
+		Engine: engineOf(r.info),
 	}
 	if rep.Name == "" {
 		rep.Name = r.info.Driver
@@ -98,6 +95,13 @@ func (r *run) report(opts *Options, started time.Time, results []Result) *Report
 	}
 	rep.Level = reached(rep)
 	return rep
+}
+
+func engineOf(info *core.Info) Engine {
+	return Engine{
+		Driver: info.Driver, Engine: info.Engine, Version: info.Version, APIVersion: info.APIVersion, OS: info.OS, Arch: info.Arch,
+		Isolation: info.Isolation.Level, Rootless: info.Isolation.Rootless, Capabilities: info.Capabilities,
+	}
 }
 
 // reached returns the highest level of which no case failed. Core allows no skip, and no known failure counts as a pass.

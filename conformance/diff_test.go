@@ -1,0 +1,66 @@
+package conformance_test
+
+import (
+	"bytes"
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/caisson-dev/caisson/conformance"
+	"github.com/caisson-dev/caisson/conformance/saboteur"
+	"github.com/caisson-dev/caisson/core"
+)
+
+// sabotaged is the harness of a driver with one fault.
+func sabotaged(t *testing.T, name string) *conformance.Harness {
+	t.Helper()
+	for _, s := range saboteur.All() {
+		if s.Name == name {
+			return s.Harness(honest())
+		}
+	}
+	t.Fatalf("no saboteur %q", name)
+	return nil
+}
+
+func TestDiffOfEqualDrivers(t *testing.T) {
+	c, err := conformance.Diff(t.Context(), honest(), honest(), "")
+	require.NoError(t, err)
+	require.Empty(t, c.Differences)
+	require.Greater(t, c.Seen, 150)
+}
+
+func TestDiffFindsADifference(t *testing.T) {
+	c, err := conformance.Diff(t.Context(), honest(), sabotaged(t, "execute/shell-codes"), "")
+	require.NoError(t, err)
+	var what []string
+	for _, d := range c.Differences {
+		what = append(what, d.What)
+	}
+	require.Equal(t, []string{"death by TERM: ending", "death by SEGV: ending", "timeout: ending"}, what)
+	require.Equal(t, "signaled, exit code -1 SIGTERM", c.Differences[0].A)
+	require.Equal(t, "exited, exit code 143", c.Differences[0].B)
+	var text, table bytes.Buffer
+	require.NoError(t, c.WriteText(&text))
+	require.Contains(t, text.String(), "3 of ")
+	require.Contains(t, text.String(), "\ndeath by TERM: ending\n  A  signaled")
+	require.NoError(t, c.WriteMarkdown(&table))
+	require.Contains(t, table.String(), "| death by TERM: ending | signaled, exit code -1 SIGTERM | exited, exit code 143 |\n")
+}
+
+func TestDiffOfAScript(t *testing.T) {
+	c, err := conformance.Diff(t.Context(), honest(), sabotaged(t, "streams/merged"), "echo 'a|b'; sleep 0.1; echo c >&2; exit 4")
+	require.NoError(t, err)
+	require.Equal(t, []conformance.Difference{
+		{What: "script: stderr", A: `"c\n"`, B: `""`}, {What: "script: stdout", A: `"a|b\n"`, B: `"a|b\nc\n"`},
+	}, c.Differences)
+	require.Equal(t, 5, c.Seen)
+}
+
+func TestDiffNeedsBoth(t *testing.T) {
+	broken := honest()
+	broken.Open = func(context.Context) (core.Driver, error) { return nil, core.ErrUnavailable }
+	_, err := conformance.Diff(t.Context(), honest(), broken, "")
+	require.ErrorIs(t, err, core.ErrUnavailable)
+}
