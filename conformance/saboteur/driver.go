@@ -351,7 +351,7 @@ func crowds() []Saboteur {
 		}},
 		onExecute("concurrency/leak", "concurrency/no-leak", "it leaves a goroutine behind with every command", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
 			if len(cmd.Args) == 1 && cmd.Args[0] == "true" && cmd.Stdin == nil {
-				go time.Sleep(3 * time.Second)
+				go time.Sleep(20 * time.Second)
 			}
 			return b.Execute(ctx, cmd)
 		}),

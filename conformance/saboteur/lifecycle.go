@@ -207,7 +207,7 @@ func lives() []Saboteur {
 			return d.Start(ctx, spec)
 		}),
 		onStart("lifecycle/slow-leak", "lifecycle/cycles", "it leaves a goroutine behind with every sandbox", func(ctx context.Context, d core.Driver, spec *core.Spec) (core.Backend, error) {
-			go time.Sleep(3 * time.Second)
+			go time.Sleep(20 * time.Second)
 			return d.Start(ctx, spec)
 		}),
 		leaky("lifecycle/stop-leaves", "lifecycle/nothing-left", "it forgets a sandbox without removing it", func(spec *core.Spec) bool { return strings.HasPrefix(spec.Owner, "conformance-") }),

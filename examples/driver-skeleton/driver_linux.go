@@ -2,14 +2,16 @@ package skeleton
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"syscall"
 
 	"github.com/caisson-dev/caisson/core"
@@ -20,93 +22,117 @@ import (
 
 // A program that imports this package can say core.Open(ctx, "skeleton:").
 func init() {
-	core.Register("skeleton", func(_ context.Context, u *url.URL) (core.Driver, error) {
-		if u.Opaque+u.Host+u.Path+u.RawQuery != "" {
-			return nil, core.Errorf(core.ErrInvalid, "open", "%q: skeleton: takes no more", u)
-		}
-		return Open()
-	})
+	core.Register("skeleton", func(context.Context, *url.URL) (core.Driver, error) { return Open(), nil })
 }
 
-// missing is what a plain process cannot enforce. A spec must allow to do without it.
-var missing = []core.Weakening{core.WeakenCPU, core.WeakenMemory, core.WeakenPIDs, core.WeakenSeccomp}
+type driver struct{}
 
-type driver struct{ dir string }
+// Open returns the driver. One of a real engine holds the connection to it.
+func Open() core.Driver { return driver{} }
 
-// Open returns a driver. The caller must close it after the last of its sandboxes has stopped.
-func Open() (core.Driver, error) {
-	dir, err := os.MkdirTemp("", "caisson-skeleton-")
-	if err != nil {
-		return nil, fail("open", err)
-	}
-	d := &driver{dir}
-	program, err := binary.Load(runtime.GOARCH)
-	if err == nil {
-		err = os.Chmod(dir, 0o711) // the workload user passes through
-	}
-	if err == nil {
-		// A child that is forked while the file is open for writing would keep it from being executed.
-		syscall.ForkLock.RLock()
-		err = os.WriteFile(d.guest(), program, 0o755)
-		syscall.ForkLock.RUnlock()
-	}
-	if err != nil {
-		return nil, errors.Join(fail("open", err), os.RemoveAll(dir))
-	}
-	return d, nil
-}
+// Close releases what Open took.
+func (driver) Close() error { return nil }
 
-func (d *driver) guest() string { return filepath.Join(d.dir, "caisson-guest") }
-
-// Info says what the driver is and what it can do. Say no more than is true: the conformance suite looks.
-func (d *driver) Info(context.Context) (*core.Info, error) {
+// Info says what the driver is and what it can do. Say no more than is true: the suite looks.
+func (driver) Info(context.Context) (*core.Info, error) {
 	return &core.Info{
-		Driver: "skeleton", Engine: "process", Version: "1", Endpoint: d.dir, OS: runtime.GOOS, Arch: runtime.GOARCH,
+		Driver: "skeleton", Engine: "process", Version: "1", Endpoint: os.TempDir(), OS: runtime.GOOS, Arch: runtime.GOARCH,
 		Capabilities: slices.Sorted(slices.Values(append(core.FileCapabilities(), core.CapInfo))),
-		Isolation:    core.Isolation{Level: "none", Missing: missing},
+		Isolation:    core.Isolation{Level: "none"},
 	}, nil
 }
 
 // Prepare has nothing to pull: whatever image the runtime names, commands see this host.
-func (d *driver) Prepare(ctx context.Context, rt *core.Runtime, opts *core.PrepareOptions) (*core.Prepared, error) {
+func (driver) Prepare(ctx context.Context, rt *core.Runtime, opts *core.PrepareOptions) (*core.Prepared, error) {
 	if opts != nil && opts.Progress != nil {
 		opts.Progress(core.Progress{Kind: core.ProgressDone, Text: rt.Image})
 	}
 	return &core.Prepared{Image: rt.Image, ID: "host"}, ctx.Err()
 }
 
-// Start makes the place and lets the guest do the rest.
-func (d *driver) Start(ctx context.Context, spec *core.Spec) (core.Backend, error) {
-	for _, w := range missing {
-		if !slices.Contains(spec.Allow, w) {
-			return nil, core.Errorf(core.ErrUnsupported, "start", "a plain process has no %s: allow it by name", w)
-		}
-	}
+// Start makes the place where a sandbox is, and has the guest do the rest.
+func (d driver) Start(ctx context.Context, spec *core.Spec) (core.Backend, error) {
 	if _, err := d.Prepare(ctx, spec.Runtime, &core.PrepareOptions{Progress: spec.Progress}); err != nil {
 		return nil, err
 	}
-	p := &place{guest: d.guest(), dir: filepath.Join(d.dir, rand.Text())}
-	if err := p.make(spec.Runtime.User); err != nil {
-		return nil, errors.Join(fail("start", err), os.RemoveAll(p.dir))
+	p, err := newPlace(spec.Runtime.User)
+	if err != nil {
+		return nil, core.Errorf(core.ErrUnavailable, "start", "skeleton: %w", err)
 	}
-	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + filepath.Join(p.dir, ".home"), "TMPDIR=/tmp", "LANG=C.UTF-8"}
+	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + p.work + "/.home", "TMPDIR=/tmp"}
 	for k, v := range spec.Runtime.Env {
 		env = append(env, k+"="+v)
 	}
 	b, err := guest.NewBackend(ctx, &guest.Options{
 		Driver: "skeleton", ID: filepath.Base(p.dir), Open: p.open, Remove: p.remove,
-		Config: protocol.Config{WorkDir: p.dir, Env: env, OpenFiles: spec.Limits.OpenFiles, FileSize: spec.Limits.FileSize},
+		Config: protocol.Config{WorkDir: p.work, Env: env, OpenFiles: spec.Limits.OpenFiles, FileSize: spec.Limits.FileSize},
 		Info:   core.SandboxInfo{Image: spec.Runtime.Image, Profile: spec.Profile, Network: spec.Network},
 	})
 	if err != nil {
-		return nil, errors.Join(err, p.remove(context.WithoutCancel(ctx)))
+		return nil, errors.Join(err, p.remove(ctx))
 	}
 	return b, nil
 }
 
-// Close removes the guest's binary.
-func (d *driver) Close() error { return os.RemoveAll(d.dir) }
+// A place is a directory with the guest's binary and a work directory in it.
+type place struct {
+	dir, guest, work string
+	user             *syscall.Credential // nil: ours, who cannot become another
 
-func fail(op string, err error) error {
-	return core.Errorf(core.CodeOf(err), op, "%w", fmt.Errorf("skeleton: %w", err))
+	mu     sync.Mutex
+	runner func() error // ends the present one
 }
+
+func newPlace(user string) (*place, error) {
+	dir, err := os.MkdirTemp("", "caisson-skeleton-")
+	p := &place{dir: dir, guest: filepath.Join(dir, "caisson-guest"), work: filepath.Join(dir, "work"), runner: func() error { return nil }}
+	program, loadErr := binary.Load(runtime.GOARCH)
+	syscall.ForkLock.RLock() // a child that is forked now would keep the file open, and from being executed
+	err = errors.Join(err, loadErr, os.WriteFile(p.guest, program, 0o755))
+	syscall.ForkLock.RUnlock()
+	err = errors.Join(err, os.Chmod(dir, 0o711), os.Mkdir(p.work, 0o755))
+	if os.Geteuid() == 0 {
+		p.user = new(syscall.Credential)
+		_, scanErr := fmt.Sscanf(user, "%d:%d", &p.user.Uid, &p.user.Gid)
+		err = errors.Join(err, scanErr, os.Chown(p.work, int(p.user.Uid), int(p.user.Gid)))
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return p, nil
+}
+
+// open starts a runner and returns its standard input and output; see guest.Options.
+func (p *place) open(context.Context) (io.ReadWriteCloser, error) {
+	cmd := exec.Command(p.guest, "runner")
+	cmd.Dir, cmd.Env = p.work, []string{}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.user}
+	in, err := cmd.StdinPipe()
+	out, outErr := cmd.StdoutPipe()
+	if err := errors.Join(err, outErr, cmd.Start()); err != nil {
+		return nil, err
+	}
+	end := sync.OnceValue(func() error { // the end of its input tells it to end its commands and itself
+		return errors.Join(in.Close(), cmd.Wait())
+	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.runner = end
+	return &stream{Reader: out, Writer: in, end: end}, nil
+}
+
+// remove ends the runner and removes the files.
+func (p *place) remove(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.runner() // how it ended does not matter
+	return os.RemoveAll(p.dir)
+}
+
+type stream struct {
+	io.Reader
+	io.Writer
+	end func() error
+}
+
+func (s *stream) Close() error { return s.end() }
