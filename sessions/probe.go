@@ -2,7 +2,6 @@ package sessions
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/caisson-dev/caisson/core"
@@ -47,9 +46,4 @@ func connection(sb *core.Sandbox) func() bool {
 		b = w.Unwrap()
 	}
 	return nil
-}
-
-// canceled reports whether an error is no more than that of a context.
-func canceled(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"io"
+	"maps"
 	"net"
 	"strings"
 	"time"
@@ -28,6 +29,18 @@ func (e *engine) Close() error { return e.api.Close() }
 
 // CreateVolume does nothing: the create request of the container makes its volume, labels and all.
 func (e *engine) CreateVolume(context.Context, string, map[string]string) error { return nil }
+
+// ReserveVolume compares what the engine answers with: it returns a volume that is there as if it had made it.
+func (e *engine) ReserveVolume(ctx context.Context, name string, labels map[string]string) error {
+	made, err := e.api.VolumeCreate(ctx, volume.CreateOptions{Name: name, Labels: labels})
+	if err != nil {
+		return e.classify(ctx, err)
+	}
+	if !maps.Equal(made.Labels, labels) {
+		return core.Errorf(core.ErrConflict, "", "there is another volume of that name")
+	}
+	return nil
+}
 
 func (e *engine) RemoveVolume(ctx context.Context, name string) error {
 	return e.classify(ctx, e.api.VolumeRemove(ctx, name, false))

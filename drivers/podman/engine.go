@@ -40,6 +40,11 @@ func (e *engine) CreateVolume(ctx context.Context, name string, labels map[strin
 	return e.call(ctx, http.MethodPost, "/volumes/create", nil, map[string]any{"Name": name, "Label": labels}, nil)
 }
 
+// ReserveVolume is CreateVolume: the engine makes no volume twice.
+func (e *engine) ReserveVolume(ctx context.Context, name string, labels map[string]string) error {
+	return e.CreateVolume(ctx, name, labels)
+}
+
 func (e *engine) RemoveVolume(ctx context.Context, name string) error {
 	return e.call(ctx, http.MethodDelete, "/volumes/"+name, nil, nil, nil)
 }

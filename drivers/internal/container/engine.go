@@ -36,6 +36,9 @@ type Engine interface {
 
 	// CreateVolume makes a volume, or does nothing if the engine makes it with the container.
 	CreateVolume(ctx context.Context, name string, labels map[string]string) error
+	// ReserveVolume makes an empty volume at once, of which only name and labels
+	// matter. One that is there with other labels is ErrConflict.
+	ReserveVolume(ctx context.Context, name string, labels map[string]string) error
 	RemoveVolume(ctx context.Context, name string) error
 	// Volumes lists the volumes with a label, KEY=VALUE.
 	Volumes(ctx context.Context, label string) ([]Volume, error)

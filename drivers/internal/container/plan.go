@@ -89,6 +89,7 @@ const (
 	kindWorkspace  = "workspace"
 	labelOwner     = core.LabelPrefix + ".owner"
 	labelWorkspace = core.LabelPrefix + ".workspace"
+	labelTarget    = core.LabelPrefix + ".target" // the workspace that a link stands for
 	labelCreated   = core.LabelPrefix + ".created"
 	labelLease     = core.LabelPrefix + ".lease"
 	labelSpec      = core.LabelPrefix + ".spec"

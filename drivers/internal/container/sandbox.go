@@ -18,6 +18,7 @@ type sandbox struct {
 	spec      *core.Spec
 	container *Container
 	opened    atomic.Bool // a runner was opened before
+	taken     atomic.Bool // another process has the sandbox now
 	lease     *lease      // nil without one
 }
 
@@ -131,6 +132,9 @@ func (s *sandbox) open(ctx context.Context) (io.ReadWriteCloser, error) {
 func (s *sandbox) openRunner(ctx context.Context) (io.ReadWriteCloser, error) {
 	if s.opened.Swap(true) && s.spec.Owner != "" {
 		if err := s.claim(ctx, ""); err != nil {
+			if errors.Is(err, errTaken) {
+				s.taken.Store(true)
+			}
 			return nil, err
 		}
 	}
@@ -157,9 +161,13 @@ func (s *sandbox) alive(ctx context.Context) error {
 	return nil
 }
 
-// remove removes the container, then its volume unless that is a workspace. What is not there is removed already.
+// remove removes the container, then its volume unless that is a workspace. What
+// is not there is removed already, and what another process has is left to it.
 func (s *sandbox) remove(ctx context.Context) error {
 	s.lease.end()
+	if s.taken.Load() {
+		return nil
+	}
 	e, c := s.driver.engine, s.container
 	if err := e.Remove(ctx, c.Name); err != nil && core.CodeOf(err) != core.ErrNotFound {
 		return err
