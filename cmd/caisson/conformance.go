@@ -81,7 +81,7 @@ is not, and 2 if the suite could not be run.`,
 	f.StringVar(&o.level, "level", string(conformance.Gold), "highest level to ask for: core, extended or gold")
 	f.StringVar(&o.run, "run", "", "only the cases whose ID matches this `REGEXP`; no level is reached then")
 	f.StringVar(&o.skipKnown, "skip-known", "", "`FILE` with IDs of cases that are known to fail, one a line")
-	f.IntVar(&o.parallel, "parallel", 0, "cases to run at once (default 8)")
+	f.IntVar(&o.parallel, "parallel", 0, "cases to run at once (default 16)")
 	for i := range o.outputs {
 		out := &o.outputs[i]
 		f.StringVar(&out.path, out.flag, "", "write the report as "+out.about+" to `FILE`; - is the standard output")
