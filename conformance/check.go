@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/caisson-dev/caisson/core"
@@ -20,13 +19,16 @@ type Options struct {
 	Level Level
 	// Run, if set, keeps the cases whose ID it matches.
 	Run *regexp.Regexp
-	// Parallel is how many cases run at once; 0 means 16. Most of a case's time is waiting.
+	// Parallel is how many cases run at once; 0 means 16.
 	Parallel int
 	// Log, if set, is told of every case as it ends, a line each.
 	Log io.Writer
 	// Cases are run in place of Cases().
 	Cases []Case
 }
+
+// defaultParallel is more than a machine has processors, because most of a case's time is waiting.
+const defaultParallel = 16
 
 func (o *Options) level() Level {
 	if o.Level == "" {
@@ -59,28 +61,12 @@ func Check(ctx context.Context, h *Harness, opts *Options) (*Report, error) {
 	var telling sync.Mutex // keeps the lines of the log whole
 	cases := opts.cases()
 	results := make([]Result, len(cases))
-	for _, serial := range []bool{false, true} {
-		parallel := cmp.Or(opts.Parallel, 16)
-		if serial {
-			parallel = 1
-		}
-		slots := make(chan struct{}, parallel)
-		var all sync.WaitGroup
-		for i := range cases {
-			if cases[i].Serial != serial || ctx.Err() != nil {
-				continue
-			}
-			slots <- struct{}{}
-			all.Go(func() {
-				defer func() { <-slots }()
-				results[i] = r.execute(ctx, &cases[i])
-				telling.Lock()
-				defer telling.Unlock()
-				opts.tell(&results[i])
-			})
-		}
-		all.Wait()
-	}
+	r.schedule(ctx, cases, opts.Parallel, func(i int, res Result) {
+		results[i] = res
+		telling.Lock()
+		defer telling.Unlock()
+		opts.tell(&results[i])
+	})
 	notes := r.notes(ctx)
 	left, err := r.close(context.WithoutCancel(ctx))
 	if err == nil {
@@ -93,6 +79,30 @@ func Check(ctx context.Context, h *Harness, opts *Options) (*Report, error) {
 	rep.Notes, rep.Leftovers = notes, left
 	rep.conclude()
 	return rep, nil
+}
+
+// schedule runs the cases, those that are not serial first and so many at once,
+// and tells done of each as it ends, from many goroutines. Once the context has ended it begins no more.
+func (r *run) schedule(ctx context.Context, cases []Case, parallel int, done func(i int, res Result)) {
+	for _, serial := range []bool{false, true} {
+		n := cmp.Or(parallel, defaultParallel)
+		if serial {
+			n = 1
+		}
+		slots := make(chan struct{}, n)
+		var all sync.WaitGroup
+		for i := range cases {
+			if cases[i].Serial != serial || ctx.Err() != nil {
+				continue
+			}
+			slots <- struct{}{}
+			all.Go(func() {
+				defer func() { <-slots }()
+				done(i, r.execute(ctx, &cases[i]))
+			})
+		}
+		all.Wait()
+	}
 }
 
 func (o *Options) tell(res *Result) {
@@ -126,56 +136,3 @@ func (r *run) notes(ctx context.Context) []string {
 }
 
 func is[V any](b core.Backend) bool { _, ok := b.(V); return ok }
-
-// Run runs the suite as subtests of t, named by the IDs of the cases. Those
-// that may run beside others do, as many as the -parallel flag allows.
-func Run(t *testing.T, h *Harness) {
-	t.Helper()
-	started := time.Now()
-	r, err := open(t.Context(), h)
-	if err != nil {
-		t.Fatalf("open the driver: %v", err)
-	}
-	opts := new(Options)
-	var mu sync.Mutex
-	var results []Result
-	t.Cleanup(func() {
-		left, err := r.close(context.WithoutCancel(t.Context()))
-		if err != nil {
-			t.Errorf("close the driver: %v", err)
-		}
-		if len(left) > 0 {
-			t.Errorf("left behind: %q", left)
-		}
-		slices.SortFunc(results, func(a, b Result) int { return cmp.Compare(a.ID, b.ID) })
-		rep := r.report(opts, started, results)
-		rep.Leftovers = left
-		rep.Partial = len(results) < len(Cases()) // by the -run flag
-		rep.Level = reached(rep)
-		t.Log(rep.Summary())
-	})
-	for _, c := range opts.cases() {
-		t.Run(c.ID, func(t *testing.T) {
-			if !c.Serial {
-				t.Parallel() // begins when the serial ones are through
-			}
-			res := r.execute(t.Context(), &c)
-			mu.Lock()
-			results = append(results, res)
-			mu.Unlock()
-			for _, line := range res.Log {
-				t.Log(line)
-			}
-			switch {
-			case res.Status == KnownFailing:
-				t.Skipf("known failing: %q", res.Failures)
-			case res.Bad():
-				t.Errorf("%s: %s %q", c.Title, res.Reason, res.Failures)
-			case res.Status == Skip && c.Level == Core:
-				t.Errorf("a case of level core may not be skipped: %s", res.Reason)
-			case res.Status == Skip:
-				t.Skip(res.Reason)
-			}
-		})
-	}
-}
