@@ -127,6 +127,9 @@ func Attach(ctx context.Context, driver Driver, id string, spec *Spec) (*Sandbox
 	if !ok {
 		return nil, Errorf(ErrUnsupported, "attach", "the driver cannot take over sandboxes")
 	}
+	if err := spec.Validate(); err != nil {
+		return nil, annotate(err, "attach", "")
+	}
 	lazy := *spec
 	lazy.Lazy = true
 	s, err := Start(ctx, driver, &lazy)

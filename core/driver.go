@@ -9,7 +9,8 @@ import (
 // goroutines at once, and errors follow the rules of [Backend].
 type Driver interface {
 	// Info reports what the engine is and what it can do. It asks the engine,
-	// and returns ErrUnavailable within 5 s if that cannot be reached.
+	// and returns ErrUnavailable if that cannot be reached, or ErrTimeout if it
+	// does not answer within 5 s.
 	Info(ctx context.Context) (*Info, error)
 
 	// Prepare makes the image of rt present, by pulling or building it, so

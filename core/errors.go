@@ -135,6 +135,16 @@ func CodeOf(err error) Code {
 	}
 }
 
+// Ended returns the error for a context that has ended: an ErrCanceled that
+// answers errors.Is for the context's own error and for its cause, whatever that is.
+func Ended(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if cause != nil && !errors.Is(cause, err) {
+		err = fmt.Errorf("%w: %w", err, cause)
+	}
+	return &Error{Code: ErrCanceled, Err: err}
+}
+
 func invalidf(format string, args ...any) *Error {
 	return &Error{Code: ErrInvalid, Err: fmt.Errorf(format, args...)}
 }

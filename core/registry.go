@@ -101,7 +101,7 @@ func (r *Registry) openAuto(ctx context.Context, u *url.URL) (Driver, error) {
 			err = errors.Join(err, drv.Close())
 		}
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, Ended(ctx)
 		}
 		tried = append(tried, err)
 	}

@@ -100,6 +100,9 @@ var (
 
 // maxSetupBytes bounds one setup command. It is one line of a build file, of
 // which engines take 64 KiB at most, and may be escaped there byte by byte.
+// keeperUID is the user of process 1 in every sandbox, from whom the workload is kept apart.
+const keeperUID = "65532"
+
 const maxSetupBytes = 8 << 10
 
 // Validate returns an ErrInvalid that names the field to change. It makes no engine call.
@@ -131,6 +134,9 @@ func (r *Runtime) Validate() error {
 	}
 	if r.User != "" && !userIDs.MatchString(r.User) {
 		return invalidf("runtime: User %q: use numeric UID:GID, neither of them 0", r.User)
+	}
+	if strings.HasPrefix(r.User, keeperUID+":") {
+		return invalidf("runtime: User %q: the UID %s is that of a sandbox's process 1; use another", r.User, keeperUID)
 	}
 	return nil
 }

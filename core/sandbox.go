@@ -181,7 +181,7 @@ func (s *Sandbox) ready(ctx context.Context, op string) (Backend, error) {
 	case <-s.starting:
 		defer func() { s.starting <- struct{}{} }()
 	case <-ctx.Done():
-		return nil, s.fail(op, "", context.Cause(ctx))
+		return nil, s.fail(op, "", Ended(ctx))
 	}
 	if s.stopping.Load() { // while this call waited
 		return nil, s.place(&Error{Code: ErrStopped, Op: op})

@@ -93,7 +93,7 @@ func (b *backend) Stop(ctx context.Context) error {
 	err := b.opts.Remove(ctx)
 	b.disconnect(protocol.ErrClosed)
 	if err != nil {
-		return b.fail("stop", "", err)
+		return b.place("stop", "", err)
 	}
 	return nil
 }
@@ -125,6 +125,11 @@ func (b *backend) fail(op, path string, err error) error {
 	if b.stopped.Load() && core.CodeOf(err) != core.ErrStopped {
 		err = &core.Error{Code: core.ErrStopped, Err: err}
 	}
+	return b.place(op, path, err)
+}
+
+// place completes an error with where it happened.
+func (b *backend) place(op, path string, err error) error {
 	e := &core.Error{Code: core.CodeOf(err), Err: err}
 	if own, ok := err.(*core.Error); ok { //nolint:errorlint // only the outermost error is completed
 		c := *own

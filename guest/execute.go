@@ -153,7 +153,7 @@ func (e *execution) kill(ctx context.Context, received <-chan error) (*core.Resu
 	case !alive:
 		return res, core.Errorf(core.ErrLost, "", "its processes could not be ended, so the sandbox was removed")
 	case exit.Reason == core.Canceled && e.reason == core.Canceled:
-		return res, context.Cause(ctx)
+		return res, core.Ended(ctx)
 	}
 	return res, nil
 }
@@ -206,7 +206,7 @@ func (b *backend) call(ctx context.Context, op protocol.Op, m protocol.Message) 
 		case b.stopped.Load():
 			return nil, nil, core.ErrStopped
 		case ctx.Err() != nil:
-			return nil, nil, context.Cause(ctx)
+			return nil, nil, core.Ended(ctx)
 		}
 		l, err := b.connect(ctx)
 		if err != nil {

@@ -38,7 +38,7 @@ func (b *backend) connect(ctx context.Context) (*link, error) {
 	case <-b.opening:
 		defer func() { b.opening <- struct{}{} }()
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, core.Ended(ctx)
 	}
 	if l := b.current(); l != nil {
 		return l, nil
@@ -79,7 +79,7 @@ func (b *backend) dialAgain(ctx context.Context) (*link, error) {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, core.Ended(ctx)
 		}
 	}
 }
@@ -108,7 +108,7 @@ func (b *backend) dial(ctx context.Context) (*link, error) {
 	if err := b.greet(ctx, l); err != nil {
 		l.Close()
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, core.Ended(ctx)
 		}
 		return nil, err
 	}
@@ -192,7 +192,8 @@ func (b *backend) watch(l *link) {
 		if !l.Busy() || silence < doubtSilence {
 			continue
 		}
-		if err := b.alive(); err != nil {
+		// An engine that does not answer says nothing about the sandbox.
+		if err := b.alive(); core.CodeOf(err) == core.ErrLost || core.CodeOf(err) == core.ErrConflict {
 			l.Fail(err)
 		} else if silence > deadSilence {
 			l.Fail(protocol.ErrSilent)
@@ -219,8 +220,12 @@ func (b *backend) broken(err error) error {
 	case errors.Is(err, errRestarted):
 		return core.Errorf(core.ErrIndeterminate, "", "%w", err)
 	}
-	if gone := b.alive(); gone != nil {
+	gone := b.alive()
+	switch {
+	case core.CodeOf(gone) == core.ErrLost:
 		return gone
+	case gone != nil: // paused, or the engine does not answer: neither says that nothing ran
+		err = gone
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("the sandbox's runner ended")

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"sync"
+	"sync/atomic"
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/guest/protocol"
@@ -48,6 +49,8 @@ type reader struct {
 	unhook  func() bool
 	path    string
 
+	closed atomic.Bool
+
 	mu   sync.Mutex
 	most int64 // bytes that may still come; whoever asked may have made room for no more
 	data protocol.Data
@@ -69,6 +72,9 @@ func most(opts *core.ReadOptions) int64 {
 func (r *reader) Read(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.err == nil && (r.closed.Load() || r.ctx.Err() != nil && !r.call.Ended()) {
+		r.err, r.rest = r.why(protocol.ErrBroken), nil
+	}
 	for len(r.rest) == 0 && r.err == nil {
 		r.data.Release()
 		d, err := r.call.Receive()
@@ -92,6 +98,7 @@ func (r *reader) Read(p []byte) (int, error) {
 
 // Close stops the transfer. It may be called while Read waits.
 func (r *reader) Close() error {
+	r.closed.Store(true)
 	r.unhook()
 	if !r.call.Ended() {
 		r.call.Cancel()
@@ -104,13 +111,15 @@ func (r *reader) Close() error {
 func (r *reader) why(err error) error {
 	b := r.backend
 	switch {
+	case r.closed.Load():
+		return b.fail("read", r.path, core.Errorf(core.ErrInvalid, "", "reader is closed"))
 	case r.call.Ended():
 		if err := r.call.Answer(&protocol.Empty{}); err != nil {
 			return b.fail("read", r.path, err)
 		}
 		return io.EOF
 	case r.ctx.Err() != nil:
-		return b.fail("read", r.path, context.Cause(r.ctx))
+		return b.fail("read", r.path, core.Ended(r.ctx))
 	case r.link.Err() != nil:
 		return b.fail("read", r.path, b.broken(err))
 	default:

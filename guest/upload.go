@@ -36,7 +36,7 @@ func (b *backend) Upload(ctx context.Context, path string, src io.Reader, opts *
 			err = core.Errorf(core.ErrInvalid, "", "source: %w", err)
 		}
 	case <-ctx.Done():
-		err = context.Cause(ctx)
+		err = core.Ended(ctx)
 	case <-call.Over():
 	}
 	if err != nil && l.Err() == nil {
@@ -52,7 +52,7 @@ func (b *backend) await(ctx context.Context, l *link, call *protocol.Call, answe
 	case <-call.Over():
 	case <-ctx.Done():
 		b.cancel(call)
-		return context.Cause(ctx)
+		return core.Ended(ctx)
 	}
 	err := call.Answer(answer)
 	if err != nil && !call.Ended() && l.Err() != nil {

@@ -13,10 +13,10 @@ import (
 	"github.com/caisson-dev/caisson/drivers/internal/container"
 )
 
-func (e *engine) Create(ctx context.Context, c *container.Container) error {
+func (e *engine) Create(ctx context.Context, c *container.Container) (string, error) {
 	config, host := body(c)
-	_, err := e.api.ContainerCreate(ctx, config, host, nil, nil, c.Name)
-	return e.classify(ctx, err)
+	made, err := e.api.ContainerCreate(ctx, config, host, nil, nil, c.Name)
+	return made.ID, e.classify(ctx, err)
 }
 
 // body is the create request. What it leaves out keeps the engine's own

@@ -67,7 +67,7 @@ func (e *engine) Inspect(ctx context.Context, name string) (*container.Status, e
 	if err != nil {
 		return nil, e.classify(ctx, err)
 	}
-	s := &container.Status{Name: strings.TrimPrefix(c.Name, "/"), Image: c.Image, Labels: c.Config.Labels, State: container.Stopped}
+	s := &container.Status{ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Image: c.Image, Labels: c.Config.Labels, State: container.Stopped}
 	switch {
 	case c.State.Paused:
 		s.State = container.Paused
@@ -85,7 +85,7 @@ func (e *engine) Containers(ctx context.Context, label string) ([]container.Stat
 	var list []container.Status
 	for i := range found {
 		c := &found[i]
-		s := container.Status{Image: c.ImageID, Labels: c.Labels, State: container.Stopped}
+		s := container.Status{ID: c.ID, Image: c.ImageID, Labels: c.Labels, State: container.Stopped}
 		for _, name := range c.Names {
 			s.Name = strings.TrimPrefix(name, "/")
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/docker/docker/client"
 
 	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/drivers/internal/container"
 )
 
 // classify gives an error of the client its code.
@@ -20,10 +21,10 @@ func (e *engine) classify(ctx context.Context, err error) error {
 	code := core.ErrInternal
 	var network net.Error
 	switch {
-	case ctx.Err() != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded):
+	case ctx.Err() != nil && errors.Is(context.Cause(ctx), container.ErrNoAnswer):
 		return core.Errorf(core.ErrTimeout, "", "the engine at %s does not answer: %w", e.api.DaemonHost(), err)
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return core.Ended(ctx)
 	case client.IsErrConnectionFailed(err), errors.As(err, &network):
 		return core.Errorf(core.ErrUnavailable, "", "docker cannot be reached at %s; start it, or set DOCKER_HOST (%w)", e.api.DaemonHost(), err)
 	case errdefs.IsNotFound(err):

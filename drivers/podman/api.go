@@ -16,6 +16,7 @@ import (
 	"github.com/containers/podman/v5/pkg/bindings"
 
 	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/drivers/internal/container"
 )
 
 // apiVersion is the oldest that has all we use; every later service takes it.
@@ -119,7 +120,7 @@ func (e *engine) hijack(ctx context.Context, path string, body any) (net.Conn, *
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	r, err := upgrade(ctx, shared, conn, path, body)
 	if !stop() && err == nil {
-		err = ctx.Err()
+		err = core.Ended(ctx)
 	}
 	if err != nil {
 		_ = conn.Close()
@@ -156,10 +157,10 @@ func upgrade(ctx context.Context, shared *bindings.Connection, conn net.Conn, pa
 // unreachable says that nothing answered.
 func (e *engine) unreachable(ctx context.Context, err error) error {
 	switch {
-	case ctx.Err() != nil && errors.Is(context.Cause(ctx), context.DeadlineExceeded):
+	case ctx.Err() != nil && errors.Is(context.Cause(ctx), container.ErrNoAnswer):
 		return core.Errorf(core.ErrTimeout, "", "podman at %s does not answer: %w", e.host, err)
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return core.Ended(ctx)
 	}
 	return core.Errorf(core.ErrUnavailable, "", "podman cannot be reached at %s; start it with \"podman system service\", or set CONTAINER_HOST (%w)", e.host, err)
 }

@@ -44,7 +44,7 @@ func (e *engine) Build(ctx context.Context, source io.Reader, b *container.Build
 		case <-found:
 			_ = e.removeBuildContainer(request, step.name) // the guard ends the step, and with it the build
 		case <-ended:
-			return context.Cause(ctx)
+			return core.Ended(ctx)
 		}
 	}
 }

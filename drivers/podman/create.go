@@ -76,8 +76,12 @@ type (
 	}
 )
 
-func (e *engine) Create(ctx context.Context, c *container.Container) error {
-	return e.call(ctx, http.MethodPost, "/containers/create", nil, body(c), nil)
+func (e *engine) Create(ctx context.Context, c *container.Container) (string, error) {
+	var made struct {
+		ID string `json:"Id"`
+	}
+	err := e.call(ctx, http.MethodPost, "/containers/create", nil, body(c), &made)
+	return made.ID, err
 }
 
 // body is the create request. What it leaves out keeps Podman's own default on

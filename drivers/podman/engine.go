@@ -66,7 +66,7 @@ func (e *engine) Inspect(ctx context.Context, name string) (*container.Status, e
 	if err := e.call(ctx, http.MethodGet, "/containers/"+name+"/json", nil, nil, &c); err != nil {
 		return nil, err
 	}
-	s := &container.Status{Name: c.Name, Image: c.Image, State: container.Stopped}
+	s := &container.Status{ID: c.ID, Name: c.Name, Image: c.Image, State: container.Stopped}
 	if c.Config != nil {
 		s.Labels = c.Config.Labels
 	}
@@ -88,6 +88,7 @@ func state(status string) container.State {
 
 func (e *engine) Containers(ctx context.Context, label string) ([]container.Status, error) {
 	var found []struct {
+		ID      string `json:"Id"`
 		Names   []string
 		ImageID string
 		Labels  map[string]string
@@ -98,7 +99,7 @@ func (e *engine) Containers(ctx context.Context, label string) ([]container.Stat
 	}
 	var list []container.Status
 	for _, c := range found {
-		s := container.Status{Image: c.ImageID, Labels: c.Labels, State: state(c.State)}
+		s := container.Status{ID: c.ID, Image: c.ImageID, Labels: c.Labels, State: state(c.State)}
 		if len(c.Names) > 0 {
 			s.Name = c.Names[0]
 		}

@@ -32,7 +32,7 @@ func (d *Driver) build(ctx context.Context, rt *core.Runtime, base *Image, afres
 		return &built{Image: have}, nil
 	}
 	return d.builds.do(ctx, b.Tag, progress, func(ctx context.Context, progress func(core.Progress)) (*built, error) {
-		ctx, cancel := context.WithTimeout(ctx, buildTimeout)
+		ctx, cancel := within(ctx, buildTimeout)
 		defer cancel()
 		return d.runBuild(ctx, b, opts.ID, have, progress)
 	})
@@ -53,7 +53,7 @@ func (d *Driver) runBuild(ctx context.Context, b *runtimes.Build, id string, bef
 	} else if failed, ok := errors.AsType[*core.Error](err); ok && failed.Code == core.ErrBuild {
 		err = &core.Error{Code: core.ErrBuild, Err: log.failure(failed.Err.Error())}
 	}
-	clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), restTimeout)
+	clean, cancel := within(context.WithoutCancel(ctx), restTimeout)
 	defer cancel()
 	// What cannot be removed has labels by which it is found later, and is no reason to fail.
 	_ = d.engine.RemoveRest(clean, runtimes.LabelBuild+"="+id)

@@ -20,11 +20,11 @@ func check(spec *core.Spec) func(*protocol.Facts) error {
 			unless(f.NoNewPrivs, "programs can gain privileges"),
 			unless(spec.Profile != core.Strict || f.ReadOnlyRoot, "the root file system is writable"),
 			weakened(spec, core.WeakenSeccomp, f.Seccomp == 2, "system calls are not filtered"),
-			weakened(spec, core.WeakenMemory, within(f.Memory, spec.Limits.Memory) && within(f.Swap, spec.Limits.Memory),
+			weakened(spec, core.WeakenMemory, bounded(f.Memory, spec.Limits.Memory) && bounded(f.Swap, spec.Limits.Memory),
 				"memory is not limited to %d bytes (limit %d, with swap %d; 0 is none)", spec.Limits.Memory, f.Memory, f.Swap),
 			weakened(spec, core.WeakenCPU, f.CPUs > 0 && f.CPUs <= spec.Limits.CPUs*1.01,
 				"processors are not limited to %v (limit %v; 0 is none)", spec.Limits.CPUs, f.CPUs),
-			weakened(spec, core.WeakenPIDs, within(f.PIDs, spec.Limits.PIDs),
+			weakened(spec, core.WeakenPIDs, bounded(f.PIDs, spec.Limits.PIDs),
 				"processes are not limited to %d (limit %d; 0 is none)", spec.Limits.PIDs, f.PIDs),
 		} {
 			if problem != nil {
@@ -35,7 +35,7 @@ func check(spec *core.Spec) func(*protocol.Facts) error {
 	}
 }
 
-func within(limit, asked int64) bool { return limit > 0 && limit <= asked }
+func bounded(limit, asked int64) bool { return limit > 0 && limit <= asked }
 
 func unless(ok bool, format string, args ...any) error {
 	if ok {

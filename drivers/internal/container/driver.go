@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -11,6 +12,15 @@ import (
 
 	"github.com/caisson-dev/caisson/core"
 )
+
+// ErrNoAnswer is the cause of a context that ended because the engine took too
+// long, rather than because the caller wants no more.
+var ErrNoAnswer = errors.New("no answer in time")
+
+// within bounds what an engine is asked.
+func within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, d, ErrNoAnswer)
+}
 
 // Bounds of what an engine may take.
 const (
@@ -44,7 +54,7 @@ func New(scheme string, engine Engine) *Driver {
 
 // Info describes the engine; see core.Driver.
 func (d *Driver) Info(ctx context.Context) (*core.Info, error) {
-	ctx, cancel := context.WithTimeout(ctx, infoTimeout)
+	ctx, cancel := within(ctx, infoTimeout)
 	defer cancel()
 	info, err := d.engine.Info(ctx)
 	if err != nil {
@@ -68,7 +78,8 @@ func (d *Driver) Prepare(ctx context.Context, rt *core.Runtime, opts *core.Prepa
 	if opts == nil {
 		opts = new(core.PrepareOptions)
 	}
-	p, err := d.prepare(ctx, rt.WithDefaults(), core.DefaultUser, opts)
+	rt = rt.WithDefaults()
+	p, err := d.prepare(ctx, rt, rt.User, opts)
 	if err != nil {
 		return nil, d.fail("prepare", err)
 	}
@@ -85,7 +96,7 @@ func (d *Driver) Start(ctx context.Context, spec *core.Spec) (core.Backend, erro
 	case d.starting <- struct{}{}:
 		defer func() { <-d.starting }()
 	case <-ctx.Done():
-		return nil, d.fail("start", context.Cause(ctx))
+		return nil, d.fail("start", core.Ended(ctx))
 	}
 	b, err := d.launch(ctx, spec, img)
 	if err != nil {

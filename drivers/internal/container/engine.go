@@ -43,8 +43,10 @@ type Engine interface {
 	// Volumes lists the volumes with a label, KEY=VALUE.
 	Volumes(ctx context.Context, label string) ([]Volume, error)
 
-	// Create makes a container with every field of c in one request.
-	Create(ctx context.Context, c *Container) error
+	// Create makes a container with every field of c in one request and returns
+	// its id, which the other calls take in place of its name: a name can pass
+	// to another container.
+	Create(ctx context.Context, c *Container) (id string, err error)
 	Start(ctx context.Context, name string) error
 	// Exec runs a program in the container and returns its standard input and
 	// output as one stream. Closing the stream ends the program's input.
@@ -100,6 +102,7 @@ const (
 
 // Status is what an engine knows of a container.
 type Status struct {
+	ID     string
 	Name   string
 	Image  string // content id
 	Labels map[string]string

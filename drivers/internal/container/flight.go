@@ -44,7 +44,7 @@ func (f *flights[T]) do(ctx context.Context, key string, progress func(core.Prog
 				<-fl.done
 			}
 			var none T
-			return none, context.Cause(ctx)
+			return none, core.Ended(ctx)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (d *Driver) layer(ctx context.Context, img *Image, workDir, user string) (*
 	tag := layerRepository + ":" + hex.EncodeToString(sum[:16])
 	done := d.layers.DoChan(tag, func() (any, error) {
 		// Whoever asked first may give up; the others still want it.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), layerTimeout)
+		ctx, cancel := within(context.WithoutCancel(ctx), layerTimeout)
 		defer cancel()
 		return d.makeLayer(ctx, tag, file, img, workDir)
 	})
@@ -52,7 +52,7 @@ func (d *Driver) layer(ctx context.Context, img *Image, workDir, user string) (*
 		p.Image = &with
 		return &p, nil
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, core.Ended(ctx)
 	}
 }
 

@@ -42,8 +42,8 @@ func (s *sandbox) renewing(ctx context.Context) *lease {
 				return
 			case <-ticker.C:
 			}
-			beat, done := context.WithTimeout(ctx, every)
-			err := s.driver.engine.Signal(beat, s.container.Name, heartbeat)
+			beat, done := within(ctx, every)
+			err := s.driver.engine.Signal(beat, s.id, heartbeat)
 			done()
 			if core.CodeOf(err) == core.ErrNotFound {
 				return // the sandbox is gone; its next call says so
@@ -74,7 +74,7 @@ var errTaken = errors.New("another process has taken the sandbox over")
 
 // keeper runs a request to PID 1 and returns who holds the sandbox; empty if nobody has claimed it.
 func (s *sandbox) keeper(ctx context.Context, args ...string) (holder string, err error) {
-	rw, err := s.driver.engine.Exec(ctx, s.container.Name, keeper(s.spec), append([]string{guestPath}, args...))
+	rw, err := s.driver.engine.Exec(ctx, s.id, keeper(s.spec), append([]string{guestPath}, args...))
 	if err != nil {
 		return "", err
 	}
@@ -88,7 +88,7 @@ func (s *sandbox) keeper(ctx context.Context, args ...string) (holder string, er
 		}
 	}
 	if ctx.Err() != nil {
-		return "", context.Cause(ctx)
+		return "", core.Ended(ctx)
 	}
 	return "", core.Errorf(core.ErrUnavailable, "", "the sandbox's keeper does not answer: %w", err)
 }

@@ -92,6 +92,7 @@ const (
 	labelTarget    = core.LabelPrefix + ".target" // the workspace that a link stands for
 	labelCreated   = core.LabelPrefix + ".created"
 	labelLease     = core.LabelPrefix + ".lease"
+	labelStart     = core.LabelPrefix + ".start" // random, tells one start from another
 	labelSpec      = core.LabelPrefix + ".spec"
 	labelUser      = core.LabelPrefix + ".label." // and the key
 )
@@ -106,7 +107,9 @@ func now() string { return time.Now().UTC().Format(time.RFC3339) }
 
 // labels are on the container of a sandbox, and on a volume that is its alone, from the request that makes it on.
 func labels(spec *core.Spec) map[string]string {
-	l := map[string]string{core.LabelPrefix: kindSandbox, labelCreated: now(), labelSpec: digest(spec)}
+	l := map[string]string{
+		core.LabelPrefix: kindSandbox, labelCreated: now(), labelStart: hex.EncodeToString(random(8)), labelSpec: digest(spec),
+	}
 	if spec.Owner != "" {
 		l[labelOwner] = spec.Owner
 	}
@@ -126,8 +129,8 @@ func labels(spec *core.Spec) map[string]string {
 func digest(spec *core.Spec) string {
 	rt := spec.Runtime
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %q %q %q %q %q %q %q %v %q", rt.Image, rt.BaseImage, rt.Packages, rt.PackageManager, rt.SetupCommands,
-		rt.WorkDir, rt.User, spec.Profile, spec.Network, spec.Limits, environment(nil, rt))
+	fmt.Fprintf(h, "%q %q %q %q %q %q %q %q %q %v %q %q", rt.Image, rt.BaseImage, rt.Packages, rt.PackageManager, rt.SetupCommands,
+		rt.WorkDir, rt.User, spec.Profile, spec.Network, spec.Limits, environment(nil, rt), rt.Source.String())
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 

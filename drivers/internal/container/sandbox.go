@@ -17,6 +17,7 @@ type sandbox struct {
 	driver    *Driver
 	spec      *core.Spec
 	container *Container
+	id        string      // the engine's, of the container; empty until it is made
 	opened    atomic.Bool // a runner was opened before
 	taken     atomic.Bool // another process has the sandbox now
 	lease     *lease      // nil without one
@@ -46,20 +47,30 @@ func (s *sandbox) replaced(ctx context.Context) bool {
 	if err != nil || status.State != Stopped || status.Labels[labelOwner] != s.spec.Owner {
 		return false
 	}
-	return e.Remove(ctx, name) == nil
+	return e.Remove(ctx, status.ID) == nil
 }
 
-// giveUp removes what a failed start may have made: the engine may have done what it was asked although the answer was cut off.
+// giveUp removes what a failed start has made.
 func (s *sandbox) giveUp(ctx context.Context, err error) error {
-	if core.CodeOf(err) == core.ErrConflict { // the name is another sandbox's
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	ctx, cancel := within(context.WithoutCancel(ctx), removeTimeout)
 	defer cancel()
+	if s.id == "" {
+		s.id = s.cutOff(ctx)
+	}
 	if rmErr := s.remove(ctx); rmErr != nil && core.CodeOf(err) != core.ErrUnavailable {
 		return errors.Join(err, fmt.Errorf("and its remains could not be removed: %w", rmErr))
 	}
 	return err
+}
+
+// cutOff returns the id of a container that was made although the answer was
+// lost. One of that name which is not ours, being another start's, is left alone.
+func (s *sandbox) cutOff(ctx context.Context) string {
+	status, err := s.driver.engine.Inspect(ctx, s.container.Name)
+	if err != nil || status.Labels[labelStart] != s.container.Labels[labelStart] {
+		return ""
+	}
+	return status.ID
 }
 
 // create makes and starts the container. An engine goes on with a request whose
@@ -67,15 +78,15 @@ func (s *sandbox) giveUp(ctx context.Context, err error) error {
 // cleaned up; each request runs to its end.
 func (s *sandbox) create(ctx context.Context) error {
 	e, c := s.driver.engine, s.container
-	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTimeout)
+	whole, cancel := within(context.WithoutCancel(ctx), startTimeout)
 	defer cancel()
 	for _, step := range []func() error{
 		func() error { return s.createVolume(whole) },
-		func() error { return e.Create(whole, c) },
-		func() error { return e.Start(whole, c.Name) },
+		func() (err error) { s.id, err = e.Create(whole, c); return err },
+		func() error { return e.Start(whole, s.id) },
 	} {
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return core.Ended(ctx)
 		}
 		if err := step(); err != nil {
 			return err
@@ -138,16 +149,16 @@ func (s *sandbox) openRunner(ctx context.Context) (io.ReadWriteCloser, error) {
 			return nil, err
 		}
 	}
-	return s.driver.engine.Exec(ctx, s.container.Name, user(s.spec), []string{guestPath, "runner", "-alone"})
+	return s.driver.engine.Exec(ctx, s.id, user(s.spec), []string{guestPath, "runner", "-alone"})
 }
 
 func (s *sandbox) restart(ctx context.Context) error {
-	return s.driver.engine.Restart(ctx, s.container.Name)
+	return s.driver.engine.Restart(ctx, s.id)
 }
 
 // alive says why the sandbox does not run, or nil.
 func (s *sandbox) alive(ctx context.Context) error {
-	status, err := s.driver.engine.Inspect(ctx, s.container.Name)
+	status, err := s.driver.engine.Inspect(ctx, s.id)
 	switch {
 	case core.CodeOf(err) == core.ErrNotFound:
 		return core.Errorf(core.ErrLost, "", "its container was removed")
@@ -169,8 +180,10 @@ func (s *sandbox) remove(ctx context.Context) error {
 		return nil
 	}
 	e, c := s.driver.engine, s.container
-	if err := e.Remove(ctx, c.Name); err != nil && core.CodeOf(err) != core.ErrNotFound {
-		return err
+	if s.id != "" {
+		if err := e.Remove(ctx, s.id); err != nil && core.CodeOf(err) != core.ErrNotFound {
+			return err
+		}
 	}
 	if c.Volume == "" || s.spec.Workspace != "" {
 		return nil

@@ -59,7 +59,7 @@ func createRequest(t *testing.T, scheme string, profile core.Profile) []byte {
 			body, _ = io.ReadAll(r.Body)
 			w.WriteHeader(http.StatusBadRequest)
 			_, _ = io.WriteString(w, `{"message": "enough"}`)
-		case r.Method == http.MethodDelete:
+		case r.Method == http.MethodDelete, strings.Contains(path, "/containers/"):
 			w.WriteHeader(http.StatusNotFound)
 			_, _ = io.WriteString(w, `{"message": "no such object"}`)
 		default: // the parts that a driver reads of a version, an image and the engine
@@ -88,10 +88,11 @@ func normal(t *testing.T, body []byte) []byte {
 	require.NoError(t, json.Unmarshal(body, &fields), string(body))
 	if labels, ok := fields["labels"].(map[string]any); ok {
 		delete(labels, core.LabelPrefix+".spec")
+		delete(labels, core.LabelPrefix+".start")
 	}
 	text, err := json.MarshalIndent(fields, "", "  ")
 	require.NoError(t, err)
 	text = regexp.MustCompile(`"seccomp=[^\n]*"`).ReplaceAll(text, []byte(`"seccomp=..."`))
-	text = regexp.MustCompile(`("dev.caisson.spec": )"[0-9a-f]+"`).ReplaceAll(text, []byte(`$1"..."`))
+	text = regexp.MustCompile(`("dev.caisson.(?:spec|start)": )"[0-9a-f]+"`).ReplaceAll(text, []byte(`$1"..."`))
 	return append(changing.ReplaceAll(text, []byte("...")), '\n')
 }
