@@ -317,3 +317,73 @@ func TestCheckFailsTheStart(t *testing.T) {
 		c.Close()
 	}
 }
+
+func TestCallThatWasSentIsNeverSaidNotToHaveRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, code := range []core.Code{core.ErrUnavailable, core.ErrTimeout, core.ErrConflict} {
+			s := &sandbox{serve: deaf}
+			b := s.start(t)
+			time.AfterFunc(time.Second, func() {
+				s.alive.Store(&core.Error{Code: code, Err: errors.New("the engine's state")})
+				s.die()
+			})
+			_, err := b.Execute(t.Context(), core.Shell("x"))
+			require.Equal(t, core.ErrIndeterminate, core.CodeOf(err), "with an engine that says %s", code)
+			require.ErrorIs(t, err, code, "the cause is kept")
+		}
+	})
+}
+
+func TestSlowEngineDoesNotEndACommand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sandbox{serve: func(call *protocol.Call, op protocol.Op, p []byte) {
+			time.Sleep(20 * time.Second)
+			polite(call, op, p)
+		}}
+		b := s.start(t)
+		s.alive.Store(&core.Error{Code: core.ErrTimeout, Err: errors.New("slow")})
+		res, err := b.Execute(t.Context(), core.Shell("x"))
+		require.NoError(t, err)
+		require.Equal(t, 3, res.ExitCode)
+	})
+}
+
+func TestCauseOfACancelIsKeptButDoesNotClassIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sandbox{serve: func(call *protocol.Call, _ protocol.Op, _ []byte) {
+			<-call.Canceled()
+			_ = call.End(protocol.MarshalAnswer(&protocol.Exit{Reason: core.Canceled, Code: core.NoExitCode}, nil))
+		}}
+		b := s.start(t)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(core.ErrNotFound) })
+		_, err := b.Execute(ctx, core.Shell("x"))
+		require.Equal(t, core.ErrCanceled, core.CodeOf(err))
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, err, core.ErrNotFound)
+	})
+}
+
+func TestStopThatFailsSaysWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sandbox{serve: deaf}
+		failing := &core.Error{Code: core.ErrUnavailable, Err: errors.New("the engine is away")}
+		b, err := guest.NewBackend(t.Context(), &guest.Options{
+			Driver: "test", ID: "x", Open: s.open,
+			Remove: func(context.Context) error {
+				if s.removes.Add(1) == 1 {
+					return failing
+				}
+				s.die()
+				return nil
+			},
+		})
+		require.NoError(t, err)
+		err = b.Stop(context.Background())
+		require.Equal(t, core.ErrUnavailable, core.CodeOf(err), "an error that says stopped would be taken for success")
+		require.NoError(t, b.Stop(context.Background()))
+		for _, c := range s.conns {
+			c.Close()
+		}
+	})
+}
