@@ -68,7 +68,7 @@ func executeCases() []Case {
 		{ID: "execute/background-lives", Title: "a background child lives on after its command", Level: Core, Run: func(e *Env) {
 			sb := e.Sandbox()
 			dir := e.Dir(sb)
-			e.sh(sb, "(sleep 0.3; echo alive > "+dir+"/proof) & true")
+			e.sh(sb, "sh -c 'sleep 0.3; echo alive > "+dir+"/proof' & true")
 			e.eventually(5*time.Second, "the background child writes its file", func() bool {
 				return e.sh(sb, "cat "+dir+"/proof 2>/dev/null || true") == "alive\n"
 			})

@@ -130,7 +130,7 @@ func (e *Env) sh(sb core.Backend, script string) string {
 // upload writes a file that must be written.
 func (e *Env) upload(sb core.Backend, path string, data []byte) {
 	e.Helper()
-	if err := sb.Upload(e.Context(), path, bytes.NewReader(data), nil); err != nil {
+	if err := sb.Upload(e.Context(), path, bytes.NewReader(data), new(core.UploadOptions)); err != nil {
 		e.Fatalf("upload %d bytes to %.80q: %v", len(data), path, err)
 	}
 }
@@ -146,6 +146,9 @@ func (e *Env) read(sb core.Backend, path string, opts *core.ReadOptions) []byte 
 }
 
 func readAll(ctx context.Context, sb core.Backend, path string, opts *core.ReadOptions) ([]byte, error) {
+	if opts == nil {
+		opts = new(core.ReadOptions) // a driver's backend does not take nil
+	}
 	r, err := sb.Read(ctx, path, opts)
 	if err != nil {
 		return nil, err

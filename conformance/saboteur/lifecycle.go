@@ -173,9 +173,9 @@ func lives() []Saboteur {
 			}
 		}},
 		onUpload("lifecycle/upload-outlives", "lifecycle/stop-during-upload", "it reports an upload that Stop has ended as a broken stream", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
-			start := time.Now()
-			err := b.Upload(ctx, p, src, o)
-			if errors.Is(err, core.ErrStopped) && time.Since(start) > 5*time.Millisecond {
+			taken := &noticed{src: src}
+			err := b.Upload(ctx, p, taken, o)
+			if errors.Is(err, core.ErrStopped) && taken.any.Load() {
 				return core.Errorf(core.ErrIndeterminate, "upload", "broken pipe")
 			}
 			return err
@@ -271,6 +271,17 @@ func lives() []Saboteur {
 func (a *altered) runOnce(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
 	res, err := b.Execute(ctx, cmd)
 	return res, errors.Join(err, b.Stop(context.WithoutCancel(ctx)))
+}
+
+// noticed is a source that notes whether it was read.
+type noticed struct {
+	src io.Reader
+	any atomic.Bool
+}
+
+func (n *noticed) Read(p []byte) (int, error) {
+	n.any.Store(true)
+	return n.src.Read(p)
 }
 
 // lenient ends where another reader was stopped.
