@@ -139,7 +139,7 @@ func (e *engine) oneSandbox(t *testing.T) {
 	}
 	list, err := sessions.List(t.Context(), e.driver, e.owner)
 	require.NoError(t, err)
-	require.Equal(t, 1, len(slices.DeleteFunc(list, func(i sessions.Info) bool { return !i.Running })))
+	require.Len(t, slices.DeleteFunc(list, func(i sessions.Info) bool { return !i.Running }), 1)
 	began := time.Now()
 	const times = 10_000
 	for range times {

@@ -32,8 +32,9 @@ func main() {
 	listen := flag.String("listen", "localhost:8080", "address to listen on")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, *driver, *image, *listen); err != nil {
+	err := run(ctx, *driver, *image, *listen)
+	stop()
+	if err != nil {
 		log.Fatal(err)
 	}
 }
