@@ -283,6 +283,12 @@ func preferVictim(pid int) {
 		path[6+digits+i] = file[i]
 	}
 	fd, errno := raw(unix.SYS_OPENAT, 0, uintptr(unsafe.Pointer(&path)), unix.O_WRONLY, 0)
+	// The kernel lets the leader go on a moment before it gives the file to the command's user.
+	for tries := 0; errno == syscall.EACCES && tries < 50; tries++ {
+		pause := [2]uint64{0, 1e5}
+		raw(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&pause)), 0, 0, 0)
+		fd, errno = raw(unix.SYS_OPENAT, 0, uintptr(unsafe.Pointer(&path)), unix.O_WRONLY, 0)
+	}
 	if errno != 0 {
 		return
 	}

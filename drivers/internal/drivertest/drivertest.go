@@ -41,6 +41,7 @@ func Run(t *testing.T, scheme string) {
 		{"kill ladder", s.killLadder},
 		{"kill means gone", s.killMeansGone},
 		{"bombs", s.bombs},
+		{"victims", s.victims},
 		{"many at once", s.manyAtOnce},
 		{"cancelled start", s.cancelledStart},
 		{"workspaces", s.workspaces},

@@ -63,6 +63,15 @@ while True: x.append(bytearray(1 << 20))'`},
 	})
 }
 
+// victims are commands: the kernel prefers them to what keeps the sandbox when memory runs out.
+func (s *suite) victims(t *testing.T) {
+	sb := s.start(t)
+	for range 20 {
+		require.Equal(t, "1000\n", sh(t, sb, "for i in 1 2 3 4 5; do grep -qx 1000 /proc/self/oom_score_adj && break; sleep 0.1; done; cat /proc/self/oom_score_adj"))
+	}
+	require.Equal(t, "500\n", sh(t, sb, "cat /proc/1/oom_score_adj"))
+}
+
 func (s *suite) manyAtOnce(t *testing.T) {
 	t.Run("100 commands", func(t *testing.T) {
 		sb := s.start(t, func(spec *core.Spec) { spec.Limits.PIDs = 512 })
