@@ -21,6 +21,7 @@ var layers = map[string][]string{
 	"drivers":          {"core", "guest", "runtimes", "drivers/internal"},
 	"drivers/internal": {"core", "guest", "runtimes"},
 	// What the tests of several drivers share.
+	"drivers/internal/buildtest":  {"core", "guest", "runtimes", "internal/enginetest"},
 	"drivers/internal/drivertest": {"core", "guest", "runtimes", "conformance", "drivers/internal", "internal/enginetest"},
 	"sessions":                    {"core", "guest", "runtimes"},
 	"agent":                       {"core", "guest", "runtimes", "sessions"},
