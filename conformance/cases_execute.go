@@ -89,6 +89,12 @@ func executeCases() []Case {
 			script := "n=0\nfor i in 3 1 2; do echo $i; done | sort | tr '\\n' ' '\ncat <<END\n$(echo here) $((n + 2))\nEND\nif [ $n -eq 0 ]; then echo done; fi\n"
 			want(e, "the script's output", e.sh(e.Sandbox(), script), "1 2 3 here 2\ndone\n")
 		}},
+		{ID: "execute/shell-dash", Title: "a script that begins as an option does is a script", Level: Core, Run: func(e *Env) {
+			for _, script := range []string{"-x", "-c", "--", "+x"} {
+				wantExit(e, fmt.Sprintf("the script %q, which names no program", script), e.exec(e.Sandbox(), core.Shell(script)), 127)
+			}
+			want(e, "-x || echo script", e.sh(e.Sandbox(), "-x 2>/dev/null || echo script"), "script\n")
+		}},
 		{ID: "execute/own-124", Title: "a command that exits with 124 by itself has not timed out", Level: Core, Run: func(e *Env) {
 			wantExit(e, "exit 124 with a timeout of a minute", e.exec(e.Sandbox(), &core.Command{Shell: "exit 124", Timeout: time.Minute}), 124)
 		}},

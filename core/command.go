@@ -59,7 +59,7 @@ func (c *Command) Argv() []string {
 	if len(c.Args) > 0 {
 		return c.Args
 	}
-	return []string{"/bin/sh", "-c", c.Shell}
+	return []string{"/bin/sh", "-c", "--", c.Shell} // a script that begins with a dash is no option
 }
 
 // Validate returns an ErrInvalid that names the field to change if the command cannot be run on any driver.

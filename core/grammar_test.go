@@ -92,7 +92,7 @@ func TestCommandIsValidated(t *testing.T) {
 
 func TestArgv(t *testing.T) {
 	require.Equal(t, []string{"a", "b c"}, core.Program("a", "b c").Argv())
-	require.Equal(t, []string{"/bin/sh", "-c", "a; b"}, core.Shell("a; b").Argv())
+	require.Equal(t, []string{"/bin/sh", "-c", "--", "a; b"}, core.Shell("a; b").Argv())
 }
 
 func TestValidationShowsNoValues(t *testing.T) {

@@ -137,6 +137,11 @@ func executes() []Saboteur {
 				return b.Execute(ctx, &c)
 			}}
 		}},
+		onCommand("execute/script-is-option", "execute/shell-dash", "it takes a script that begins with a dash for options", func(c *core.Command) {
+			if strings.HasPrefix(c.Shell, "-") || strings.HasPrefix(c.Shell, "+") {
+				c.Args, c.Shell = []string{"/bin/sh", "-c", c.Shell}, ""
+			}
+		}),
 		onCommand("execute/one-line", "execute/shell-script", "it passes a script on as one line", func(c *core.Command) {
 			c.Shell = strings.TrimSpace(strings.ReplaceAll(c.Shell, "\n", " "))
 		}),
