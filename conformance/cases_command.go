@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/caisson-dev/caisson/core"
@@ -108,6 +109,16 @@ func commandCases() []Case {
 				wantExit(e, "true", e.exec(sb, &core.Command{Args: []string{"true"}, Stdin: r}), 0)
 			})
 		}},
+		{ID: "execute/stdin-fails", Title: "an input that fails ends the command, and its error comes back", Level: Core, Run: func(e *Env) {
+			err := stdinBreaks(e, failing{errSource})
+			want(e, fmt.Sprintf("error %v tells the input's", err), err != nil && strings.Contains(err.Error(), errSource.Error()), true)
+		}},
+		{ID: "execute/stdin-panics", Title: "an input that panics ends its own command only", Level: Gold, Run: func(e *Env) { _ = stdinBreaks(e, panicking{}) }},
+		{ID: "execute/stdin-let-go", Title: "no Read of the input begins once Execute has returned", Level: Core, Run: func(e *Env) {
+			in := new(trickle)
+			wantExit(e, "read one line of an endless input", e.exec(e.Sandbox(), &core.Command{Shell: "read -r line", Stdin: in}), 0)
+			in.letGo(e)
+		}},
 	}
 }
 
@@ -173,6 +184,41 @@ func invalidCommands(e *Env) {
 		wantCode(e, "execute with "+name, err, core.ErrInvalid)
 	}
 	want(e, "nothing ran", e.sh(sb, "ls "+dir), "")
+}
+
+// stdinBreaks runs a command with half an input and then a broken one. What takes
+// the half for all must not go on, so it looks for the command's processes too.
+func stdinBreaks(e *Env, broken io.Reader) (err error) {
+	sb := e.Sandbox()
+	dir := e.Dir(sb)
+	e.sh(sb, ": > "+dir+"/pids")
+	e.within(5*time.Second, "cat of an input that breaks", func() {
+		_, err = sb.Execute(e.Context(), &core.Command{
+			Shell: "echo $$ > " + dir + "/pids; cat > /dev/null && echo all > " + dir + "/all; sleep 60",
+			Stdin: io.MultiReader(strings.NewReader("half"), broken),
+		})
+	})
+	wantCode(e, "an input that breaks", err, core.ErrInvalid)
+	e.gone(sb, dir)
+	want(e, "what took the half for all", e.sh(sb, "cat "+dir+"/all 2>/dev/null || true"), "")
+	return err
+}
+
+// trickle is an endless input of one line a millisecond, which counts who reads it.
+type trickle struct{ begun atomic.Int64 }
+
+func (r *trickle) Read(p []byte) (int, error) {
+	r.begun.Add(1)
+	time.Sleep(time.Millisecond)
+	return copy(p, "line\n"), nil
+}
+
+// letGo reports an input that is read though the call has returned.
+func (r *trickle) letGo(e *Env) {
+	e.Helper()
+	before := r.begun.Load()
+	time.Sleep(300 * time.Millisecond)
+	want(e, "Reads that began after the call", r.begun.Load()-before, 0)
 }
 
 func many(s string, n int) []string {

@@ -120,6 +120,8 @@ func fileCases() []Case {
 		}},
 		{ID: "files/whole-or-not", Title: "while an upload runs its file has the old content, then at once the new", Level: Core, Run: wholeOrNot},
 		{ID: "files/source-fails", Title: "when the source fails, the old content stays and nothing else is left", Level: Core, Run: sourceFails},
+		{ID: "files/source-panics", Title: "a source that panics fails its own upload only", Level: Gold, Run: sourcePanics},
+		{ID: "files/source-let-go", Title: "no Read of the source begins once Upload has returned", Level: Core, Run: sourceLetGo},
 		{ID: "files/upload-canceled", Title: "a cancelled upload returns at once, the old content stays and nothing else is left", Level: Core, Run: uploadCanceled},
 		{ID: "files/onto-directory", Title: "an upload onto a directory is ErrIsDirectory", Level: Core, Run: func(e *Env) {
 			sb := e.Sandbox()
@@ -234,6 +236,24 @@ func sourceFails(e *Env) {
 	want(e, "an error", err != nil, true)
 	want(e, fmt.Sprintf("error %v tells the source's", err), err != nil && strings.Contains(err.Error(), errSource.Error()), true)
 	untouched(e, sb, dir)
+}
+
+// sourcePanics has the panic come late, once the upload is under way.
+func sourcePanics(e *Env) {
+	sb := e.Sandbox()
+	dir := e.Dir(sb)
+	e.upload(sb, dir+"/file", []byte("old"))
+	err := sb.Upload(e.Context(), dir+"/file", io.MultiReader(bytes.NewReader(noise(300_000)), panicking{}), new(core.UploadOptions))
+	wantCode(e, "upload whose source panics", err, core.ErrInvalid)
+	untouched(e, sb, dir)
+}
+
+func sourceLetGo(e *Env) {
+	ctx, cancel := context.WithTimeout(e.Context(), 200*time.Millisecond)
+	defer cancel()
+	src, sb := new(trickle), e.Sandbox()
+	wantError(e, "upload of an endless source under a deadline", sb.Upload(ctx, e.Dir(sb)+"/file", src, new(core.UploadOptions)), context.DeadlineExceeded)
+	src.letGo(e)
 }
 
 func uploadCanceled(e *Env) {

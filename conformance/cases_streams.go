@@ -112,10 +112,12 @@ func (c *counter) Write(p []byte) (int, error) { *c += counter(len(p)); return l
 type panicking struct{}
 
 func (panicking) Write([]byte) (int, error) { panic("this writer always does") }
+func (panicking) Read([]byte) (int, error)  { panic("this reader always does") }
 
 type failing struct{ err error }
 
 func (w failing) Write([]byte) (int, error) { return 0, w.err }
+func (w failing) Read([]byte) (int, error)  { return 0, w.err }
 
 func lastBytes(e *Env) {
 	for i := range 20 {

@@ -30,7 +30,9 @@ type Backend interface {
 	// the sandbox. A relative path starts at the runtime's work directory.
 	// Upload returns ErrIsDirectory for a directory, ErrNotRegular for a
 	// device, a FIFO or a socket, and ErrPermission where the workload user
-	// may not write.
+	// may not write. If src fails, by a panic too, Upload returns its error, an
+	// ErrInvalid. When ctx ends a Read of src that blocks is not waited for; no
+	// other begins once Upload has returned.
 	Upload(ctx context.Context, path string, src io.Reader, opts *UploadOptions) error
 
 	// Read opens the regular file at path as the workload user. The caller

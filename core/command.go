@@ -29,14 +29,19 @@ type Command struct {
 	Dir string
 	// Env is added to the runtime's environment for this command only.
 	Env map[string]string
-	// Stdin is copied to the command. Nil means that the command reads the end
-	// of the file at once. Execute does not close it, and does not wait for a
-	// Read of it that blocks when the command has ended.
+	// Stdin is copied to the command, ahead of what it reads. Nil means that the
+	// command reads the end of the file at once. A Read that fails ends the
+	// command, and Execute returns its error, an ErrInvalid. Stdin is not closed.
+	// Execute does not wait for a Read that blocks when the command has ended:
+	// that one goes on until it returns, which nothing but the caller can bring
+	// about, and what it returns is lost; no other Read begins once Execute has returned.
 	Stdin io.Reader
 	// Stdout and Stderr receive output while the command runs; nil captures it
 	// into the Result instead. The two are written by one goroutine, one
 	// after the other, so both may be the same writer. A writer that fails
-	// ends the command, and Execute returns the writer's error.
+	// ends the command, and Execute returns the writer's error, an ErrInvalid.
+	// One that blocks is given a second once the command has ended. A panic of
+	// a writer, as of Stdin, counts as its failure.
 	Stdout, Stderr io.Writer
 	// Timeout ends the command and all that it started; 0 means none. It
 	// counts from the call of Execute. The Result then has the Reason TimedOut.

@@ -14,7 +14,7 @@ const (
 	Signaled    Reason = "signaled"      // by a signal; Signal names it
 	TimedOut    Reason = "timed_out"     // killed when its Timeout had passed
 	OutOfMemory Reason = "out_of_memory" // killed by the kernel for want of memory
-	Canceled    Reason = "canceled"      // killed because its context ended
+	Canceled    Reason = "canceled"      // killed because its context ended, or its reader or writer failed
 	Unknown     Reason = "unknown"       // its end was not seen; comes with an error
 )
 

@@ -39,6 +39,7 @@ const (
 	helloTimeout   = 20 * time.Second // a runner's greeting
 	killPatience   = time.Second      // the confirmation of a kill, before the sandbox is restarted
 	restartTimeout = 5 * time.Second  // a restart, before the sandbox is removed
+	removeTimeout  = 5 * time.Second  // that removal, before it is left to Stop
 	aliveTimeout   = 3 * time.Second  // the engine's word on whether a sandbox runs
 	outputPatience = time.Second      // a writer of the caller's, once the command is over
 )

@@ -44,17 +44,33 @@ func (e *execution) run(ctx context.Context) (*core.Result, error) {
 		return nil, err
 	}
 	defer e.call.Forget()
+	var unread chan error // says why Stdin could not be read
 	if e.cmd.Stdin != nil {
-		go e.sendStdin() // not waited for: a Read of the caller's may block for ever
+		in := newInput(e.cmd.Stdin)
+		defer in.end()
+		unread = make(chan error, 1)
+		go e.sendStdin(in, unread) // not waited for: a Read of the caller's may block for ever
 	}
 	received := make(chan error, 1)
-	go func() { received <- e.out.receive(e.call) }()
+	go func() {
+		defer close(received)
+		received <- e.out.receive(e.call)
+	}()
 	select {
 	case err := <-received:
-		return e.finish(ctx, err)
+		switch {
+		case e.out.failed():
+			drained := make(chan error)
+			go func() { defer close(drained); _ = discard(e.call) }()
+			return e.abandon(ctx, drained, "writer of the output", err)
+		case err == nil || ctx.Err() == nil:
+			return e.finish(ctx, err)
+		}
+	case err := <-unread:
+		return e.abandon(ctx, received, "reader of the input", err)
 	case <-ctx.Done():
-		return e.kill(ctx, received)
 	}
+	return e.kill(ctx, received)
 }
 
 var errTimeout = errors.New("timeout")
@@ -69,19 +85,6 @@ func (e *execution) open(ctx context.Context) error {
 
 // finish makes the result of a command of which all that will come has come.
 func (e *execution) finish(ctx context.Context, err error) (*core.Result, error) {
-	if err != nil && e.out.failed() {
-		// The caller's writer failed, so the command is of no use any more.
-		e.reason = core.Canceled
-		ctx, cancel := context.WithCancel(ctx)
-		cancel()
-		drained := make(chan error, 1)
-		go func() { drained <- discard(e.call) }()
-		res, killErr := e.kill(ctx, drained)
-		if core.CodeOf(killErr) == core.ErrLost {
-			return res, killErr
-		}
-		return res, core.Errorf(core.ErrInvalid, "", "writer of the output: %w", err)
-	}
 	var exit protocol.Exit
 	if err == nil {
 		select {
@@ -114,6 +117,17 @@ func (e *execution) finish(ctx context.Context, err error) (*core.Result, error)
 	return res, err
 }
 
+// abandon ends a command that is of no use any more, since what the caller gave for its input or output failed.
+func (e *execution) abandon(ctx context.Context, received <-chan error, what string, cause error) (*core.Result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	res, err := e.kill(ctx, received)
+	if core.CodeOf(err) == core.ErrLost {
+		return res, err
+	}
+	return res, core.Errorf(core.ErrInvalid, "", what+": %w", cause)
+}
+
 // kill ends the command: by the runner, else by a restart, else by removing the sandbox.
 func (e *execution) kill(ctx context.Context, received <-chan error) (*core.Result, error) {
 	e.reason = core.Canceled
@@ -124,7 +138,7 @@ func (e *execution) kill(ctx context.Context, received <-chan error) (*core.Resu
 	timer := time.NewTimer(killPatience)
 	defer timer.Stop()
 	exit := &protocol.Exit{Reason: e.reason, Code: core.NoExitCode}
-	restarted, alive := false, true
+	var lost error
 	select {
 	case <-e.call.Over():
 		var got protocol.Exit
@@ -132,8 +146,13 @@ func (e *execution) kill(ctx context.Context, received <-chan error) (*core.Resu
 		switch {
 		case err == nil && plausible(&got):
 			exit = &got
+		case errors.Is(err, errRestarted): // to end another command, and this one with it
+			exit.Unconfirmed = true
 		case e.link.Err() != nil:
-			return e.finish(ctx, err)
+			if e.backend.stopped.Load() || e.backend.sweep() != nil {
+				return e.finish(ctx, err)
+			}
+			// The runner died, and the next one began by killing what this one had started.
 		default: // an error says that nothing ran, if it is one that a runner has
 			exit.Unconfirmed = err == nil || core.CodeOf(err) == core.ErrProtocol
 		}
@@ -141,17 +160,17 @@ func (e *execution) kill(ctx context.Context, received <-chan error) (*core.Resu
 		exit.Unconfirmed = true
 	}
 	if exit.Unconfirmed {
-		restarted, alive = true, e.backend.revive(e.link)
+		lost = e.backend.revive(e.link)
 	}
 	select {
 	case <-received:
 	case <-time.After(outputPatience): // a writer of the caller's hangs; its goroutine ends with it
 	}
 	res := e.result(exit)
-	res.Restarted = restarted && alive
+	res.Restarted = exit.Unconfirmed && lost == nil
 	switch {
-	case !alive:
-		return res, core.Errorf(core.ErrLost, "", "its processes could not be ended, so the sandbox was removed")
+	case lost != nil:
+		return res, lost
 	case exit.Reason == core.Canceled && e.reason == core.Canceled:
 		return res, core.Ended(ctx)
 	}
@@ -182,10 +201,14 @@ func plausible(exit *protocol.Exit) bool {
 	}
 }
 
-func (e *execution) sendStdin() {
-	_, err := io.CopyBuffer(struct{ io.Writer }{sendWriter{e.call}}, struct{ io.Reader }{e.cmd.Stdin}, make([]byte, 32<<10))
-	if err == nil || !errors.Is(err, protocol.ErrBroken) {
+// sendStdin copies the caller's input, and reports if that cannot be read.
+func (e *execution) sendStdin(in *input, unread chan<- error) {
+	_, err := io.CopyBuffer(struct{ io.Writer }{sendWriter{e.call}}, in, make([]byte, 32<<10))
+	switch {
+	case err == nil:
 		_ = e.call.CloseSend()
+	case in.err != nil:
+		unread <- in.err
 	}
 }
 

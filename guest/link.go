@@ -145,7 +145,7 @@ func (b *backend) greet(ctx context.Context, l *link) error {
 
 // noRunner says why a runner did not greet: because the sandbox is gone, or for a reason of its own.
 func (b *backend) noRunner(err error) error {
-	if gone := b.alive(); gone != nil {
+	if gone := b.alive(context.Background()); gone != nil {
 		return gone
 	}
 	return core.Errorf(core.ErrUnavailable, "", "the sandbox's runner does not start: %w", err)
@@ -193,7 +193,7 @@ func (b *backend) watch(l *link) {
 			continue
 		}
 		// An engine that does not answer says nothing about the sandbox.
-		if err := b.alive(); core.CodeOf(err) == core.ErrLost || core.CodeOf(err) == core.ErrConflict {
+		if err := b.aliveBehind(l); core.CodeOf(err) == core.ErrLost || core.CodeOf(err) == core.ErrConflict {
 			l.Fail(err)
 		} else if silence > deadSilence {
 			l.Fail(protocol.ErrSilent)
@@ -201,11 +201,25 @@ func (b *backend) watch(l *link) {
 	}
 }
 
-func (b *backend) alive() error {
+// aliveBehind is alive for who watches a link, whose end it does not hold up.
+func (b *backend) aliveBehind(l *link) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		defer cancel()
+		select {
+		case <-l.Done():
+		case <-ctx.Done():
+		}
+	}()
+	return b.alive(ctx)
+}
+
+func (b *backend) alive(ctx context.Context) error {
 	if b.opts.Alive == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), aliveTimeout)
+	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
 	defer cancel()
 	return b.opts.Alive(ctx)
 }
@@ -220,7 +234,7 @@ func (b *backend) broken(err error) error {
 	case errors.Is(err, errRestarted):
 		return core.Errorf(core.ErrIndeterminate, "", "%w", err)
 	}
-	gone := b.alive()
+	gone := b.alive(context.Background())
 	switch {
 	case core.CodeOf(gone) == core.ErrLost:
 		return gone
@@ -234,28 +248,47 @@ func (b *backend) broken(err error) error {
 }
 
 // revive ends every process of the sandbox when its runner could not: it
-// restarts the sandbox, and removes it if that fails. It reports whether the sandbox lives.
-func (b *backend) revive(l *link) bool {
-	<-b.opening // so that nobody connects meanwhile; a holder is bounded by helloTimeout
-	defer func() { b.opening <- struct{}{} }()
+// restarts the sandbox, and removes it if that takes too long or fails. It
+// returns nil if the sandbox lives, else an ErrLost.
+func (b *backend) revive(l *link) error {
+	ctx, cancel := context.WithTimeout(context.Background(), restartTimeout)
+	defer cancel()
+	if done, err := b.tryRestart(ctx, l); done {
+		return err
+	}
+	b.lost.Store(true)
+	b.disconnect(core.ErrLost)
+	ctx, cancel = context.WithTimeout(context.Background(), removeTimeout)
+	defer cancel()
+	if err := b.opts.Remove(ctx); err != nil { // Stop tries again
+		return core.Errorf(core.ErrLost, "", "its processes could not be ended, nor could it be removed: %w", err)
+	}
+	return core.Errorf(core.ErrLost, "", "its processes could not be ended, so the sandbox was removed")
+}
+
+// tryRestart restarts the sandbox, unless another call has done so or is about
+// to. It reports false if that did not work.
+func (b *backend) tryRestart(ctx context.Context, l *link) (done bool, err error) {
+	select {
+	case <-b.opening: // so that nobody connects meanwhile
+		defer func() { b.opening <- struct{}{} }()
+	case <-ctx.Done():
+		return false, nil
+	}
 	b.mu.Lock()
 	first := b.link == l
 	b.mu.Unlock()
-	if !first || b.stopped.Load() {
-		return !b.lost.Load() // another call has done it
+	switch {
+	case b.lost.Load():
+		return true, core.ErrLost
+	case !first || b.stopped.Load():
+		return true, nil
 	}
-	defer b.disconnect(errRestarted)
-	if b.opts.Restart != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), restartTimeout)
-		defer cancel()
-		l.Fail(errRestarted)
-		if b.opts.Restart(ctx) == nil {
-			return true
-		}
+	l.Fail(errRestarted)
+	if b.opts.Restart == nil || b.opts.Restart(ctx) != nil {
+		b.lost.Store(true)
+		return false, nil
 	}
-	b.lost.Store(true)
-	ctx, cancel := context.WithTimeout(context.Background(), restartTimeout)
-	defer cancel()
-	_ = b.opts.Remove(ctx) // Stop tries again
-	return false
+	b.disconnect(errRestarted)
+	return true, nil
 }

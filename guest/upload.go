@@ -20,9 +20,10 @@ func (b *backend) Upload(ctx context.Context, path string, src io.Reader, opts *
 		return b.fail("upload", path, err)
 	}
 	defer call.Forget()
-	sent := make(chan error, 1)
+	in, sent := newInput(src), make(chan error, 1)
+	defer in.end()
 	go func() { // not waited for when src hangs
-		_, err := io.CopyBuffer(struct{ io.Writer }{sendWriter{call}}, struct{ io.Reader }{src}, make([]byte, 64<<10))
+		_, err := io.CopyBuffer(struct{ io.Writer }{sendWriter{call}}, in, make([]byte, 64<<10))
 		if err == nil {
 			err = call.CloseSend()
 		}

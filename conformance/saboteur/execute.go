@@ -294,6 +294,23 @@ func inputs() []Saboteur {
 				c.Stdin = io.LimitReader(c.Stdin, 1<<20)
 			}
 		}),
+		onCommand("execute/stdin-error-is-end", "execute/stdin-fails", "it takes an input that fails for one that ends", func(c *core.Command) {
+			if c.Stdin != nil {
+				c.Stdin = errorless{c.Stdin}
+			}
+		}),
+		onCommand("execute/stdin-panic-is-end", "execute/stdin-panics", "it takes an input that panics for one that ends", func(c *core.Command) {
+			if c.Stdin != nil {
+				c.Stdin = calm{c.Stdin}
+			}
+		}),
+		onExecute("execute/stdin-kept", "execute/stdin-let-go", "it reads the input after the command has ended", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			res, err := b.Execute(ctx, cmd)
+			if cmd.Shell == "read -r line" {
+				go func() { _, _ = cmd.Stdin.Read(make([]byte, 10)) }()
+			}
+			return res, err
+		}),
 		onExecute("execute/stdin-all", "execute/stdin-unread", "it goes on reading an input that nobody takes", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
 			res, err := b.Execute(ctx, cmd)
 			if r, ok := cmd.Stdin.(interface{ Len() int }); ok && r.Len() > 1<<20 {
@@ -318,4 +335,27 @@ type silence struct{}
 func (silence) Read([]byte) (int, error) {
 	time.Sleep(5 * time.Second)
 	return 0, io.EOF
+}
+
+// errorless is an input whose errors are its end.
+type errorless struct{ io.Reader }
+
+func (r errorless) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err != nil {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// calm is an input whose panics are its end.
+type calm struct{ io.Reader }
+
+func (r calm) Read(p []byte) (n int, err error) {
+	defer func() {
+		if recover() != nil {
+			n, err = 0, io.EOF
+		}
+	}()
+	return r.Reader.Read(p)
 }

@@ -134,6 +134,16 @@ func uploads() []Saboteur {
 			}
 			return err
 		}),
+		onUpload("files/source-panic-is-end", "files/source-panics", "it takes a source that panics for one that ends", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			return b.Upload(ctx, p, calm{src}, o)
+		}),
+		onUpload("files/source-kept", "files/source-let-go", "it reads the source after the upload has been cancelled", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			err := b.Upload(ctx, p, src, o)
+			if errors.Is(err, context.DeadlineExceeded) {
+				go func() { _, _ = src.Read(make([]byte, 10)) }()
+			}
+			return err
+		}),
 		onUpload("files/source-error-lost", "files/source-fails", "it takes a source that fails for one that ends", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
 			return b.Upload(ctx, p, new(kept).of(src), o)
 		}),
