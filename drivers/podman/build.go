@@ -172,7 +172,10 @@ func (e *engine) Images(ctx context.Context, label string) ([]container.Listed, 
 		Labels   map[string]string
 		Created  int64
 	}
-	if err := e.call(ctx, http.MethodGet, "/images/json", url.Values{"filters": {labelled(label)}}, nil, &images); err != nil {
+	err := settled(func() error {
+		return e.call(ctx, http.MethodGet, "/images/json", url.Values{"filters": {labelled(label)}}, nil, &images)
+	})
+	if err != nil {
 		return nil, err
 	}
 	list := make([]container.Listed, len(images))
@@ -192,5 +195,18 @@ func (e *engine) RemoveRest(ctx context.Context, label string) error {
 	if err != nil {
 		return err
 	}
-	return e.call(ctx, http.MethodPost, "/images/prune", url.Values{"filters": {string(filter)}}, nil, nil)
+	return settled(func() error {
+		return e.call(ctx, http.MethodPost, "/images/prune", url.Values{"filters": {string(filter)}}, nil, nil)
+	})
+}
+
+// settled repeats a call on all images that fails because one of them was
+// removed meanwhile: the service looks at one after the other.
+func settled(call func() error) (err error) {
+	for range 20 {
+		if err = call(); core.CodeOf(err) != core.ErrNotFound {
+			return err
+		}
+	}
+	return err
 }

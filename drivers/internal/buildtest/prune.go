@@ -2,6 +2,9 @@ package buildtest
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -56,4 +59,30 @@ func (s *suite) prune(t *testing.T) {
 	require.NoError(t, err)
 	prune(name, false, false)
 	require.Len(t, enginetest.Images(t, s.scheme, runtimes.LabelRuntime+"="+name), 2, "the newest and the layer on top of it")
+}
+
+// pruneBeside checks that images may be listed and removed while others remove theirs.
+func (s *suite) pruneBeside(t *testing.T) {
+	pruner, ok := core.AsDriver[core.Pruner](s.driver)
+	require.True(t, ok)
+	errs := make([]error, 3)
+	var wg sync.WaitGroup
+	for i := range errs {
+		wg.Go(func() {
+			for round := range 3 {
+				rt := s.runtime(func(rt *core.Runtime) {
+					rt.Name, rt.Source.Network = fmt.Sprintf("%s-b%d", s.name, i), core.NetworkNone
+					rt.SetupCommands = []string{fmt.Sprintf("echo %d >/round", round)}
+				})
+				_, err := s.driver.Prepare(t.Context(), rt, nil)
+				_, pruneErr := pruner.Prune(context.WithoutCancel(t.Context()), &core.PruneOptions{Runtime: rt.Name, All: true})
+				errs[i] = errors.Join(errs[i], err, pruneErr)
+			}
+		})
+	}
+	wg.Wait()
+	require.NoError(t, errors.Join(errs...))
+	for i := range errs {
+		require.Empty(t, enginetest.Images(t, s.scheme, fmt.Sprintf("%s=%s-b%d", runtimes.LabelRuntime, s.name, i)))
+	}
 }
