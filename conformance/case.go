@@ -77,7 +77,7 @@ func (c *Case) Area() string {
 // Cases returns every case, sorted by ID. The slice is the caller's.
 func Cases() []Case {
 	all := slices.Concat(executeCases(), commandCases(), streamCases(), killCases(), fileCases(), readCases(), pathCases(),
-		lifecycleCases(), limitCases(), isolationCases(), errorCases(), driverCases(), concurrencyCases(),
+		lifecycleCases(), limitCases(), isolationCases(), errorCases(), driverCases(), runtimeCases(), concurrencyCases(),
 		listCases(), changeCases(), globCases(), grepCases(), editCases())
 	slices.SortFunc(all, func(a, b Case) int { return cmp.Compare(a.ID, b.ID) })
 	return all

@@ -20,6 +20,7 @@ const (
 	CapInfo   Capability = "sandbox.info"
 
 	CapImages      Capability = "images.pull"     // ready-made images
+	CapBuild       Capability = "images.build"    // images with packages and set-up commands
 	CapNetwork     Capability = "network.default" // sandboxes can reach a network
 	CapLimitMemory Capability = "limits.memory"
 	CapLimitCPU    Capability = "limits.cpu"

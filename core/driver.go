@@ -14,8 +14,10 @@ type Driver interface {
 	Info(ctx context.Context) (*Info, error)
 
 	// Prepare makes the image of rt present, by pulling or building it, so
-	// that Start is quick. The runtime was validated. It returns ErrNotFound
-	// for an image that does not exist and ErrBuild for a build that failed.
+	// that Start is quick. It validates the runtime before it does anything
+	// else, and returns ErrInvalid for one that is not valid, ErrNotFound for
+	// an image that does not exist, ErrBuild for a build that failed, and
+	// ErrUnsupported for one that the driver cannot make.
 	Prepare(ctx context.Context, rt *Runtime, opts *PrepareOptions) (*Prepared, error)
 
 	// Start prepares the spec's runtime if need be and returns a running

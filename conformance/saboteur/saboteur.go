@@ -23,7 +23,7 @@ type Saboteur struct {
 
 // All returns every saboteur, by name.
 func All() []Saboteur {
-	return slices.SortedFunc(slices.Values(slices.Concat(executes(), inputs(), streams(), kills(), uploads(), reads(), lives(), drivers(), verbs(), searches(), walls())),
+	return slices.SortedFunc(slices.Values(slices.Concat(executes(), inputs(), streams(), kills(), uploads(), reads(), lives(), drivers(), environments(), verbs(), searches(), walls())),
 		func(a, b Saboteur) int {
 			if a.Name < b.Name {
 				return -1

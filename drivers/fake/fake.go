@@ -97,7 +97,7 @@ func (d *Driver) Info(ctx context.Context) (*core.Info, error) {
 	if err := d.reach(ctx, "info"); err != nil {
 		return nil, err
 	}
-	caps := append(core.FileCapabilities(), core.CapInfo, core.CapImages, core.CapLimitPIDs, core.CapLimitMemory, core.CapLimitCPU)
+	caps := append(core.FileCapabilities(), core.CapInfo, core.CapImages, core.CapBuild, core.CapLimitPIDs, core.CapLimitMemory, core.CapLimitCPU)
 	slices.Sort(caps)
 	return &core.Info{
 		Driver: scheme, Engine: scheme, Version: version, APIVersion: version, Endpoint: "memory of this process",

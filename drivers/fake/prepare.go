@@ -20,9 +20,13 @@ const missing = "missing/"
 // failing is a package that cannot be installed.
 const failing = "caisson-fails"
 
-// Prepare "pulls" or "builds" an image; see core.Driver. A package is installed
-// by being written down, and setup commands run in the shell.
+// Prepare "pulls" or "builds" an image; see core.Driver. Setup commands run in
+// the shell. A package is written down; if they made a package manager, that
+// is run as well.
 func (d *Driver) Prepare(ctx context.Context, rt *core.Runtime, opts *core.PrepareOptions) (*core.Prepared, error) {
+	if err := rt.Validate(); err != nil {
+		return nil, d.errorf(core.ErrInvalid, "prepare", "%w", err)
+	}
 	if err := d.reach(ctx, "prepare"); err != nil {
 		return nil, err
 	}
@@ -111,24 +115,41 @@ func (d *Driver) build(ctx context.Context, rt *core.Runtime, fresh bool, tell f
 		}
 		tell(core.Progress{Kind: core.ProgressLog, Text: "installed " + name})
 	}
+	if err := trial.installPackages(ctx, tell); err != nil {
+		return nil, err
+	}
 	tell(core.Progress{Kind: core.ProgressDone, Text: ref})
 	d.keep(ref, core.Prepared{Image: ref, ID: id})
 	return &core.Prepared{Image: ref, ID: id, Built: true}, nil
 }
 
-// setup runs the setup commands of the image once more, in a sandbox that starts from it.
+// setup does once more what made the image, in a sandbox that starts from it.
 func (s *sandbox) setup(ctx context.Context) error {
+	silent := func(core.Progress) {}
 	for _, command := range s.spec.Runtime.SetupCommands {
-		if err := s.runSetup(ctx, command, func(core.Progress) {}); err != nil {
+		if err := s.runSetup(ctx, command, silent); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.installPackages(ctx, silent)
 }
 
-// runSetup runs a command as root.
-func (s *sandbox) runSetup(ctx context.Context, command string, tell func(core.Progress)) error {
-	image, err := s.kernel.Load(kernel.Root, "/bin/sh", "/bin/sh", []string{"sh", "-c", command})
+// installPackages runs the runtime's package manager, if the image has it.
+func (s *sandbox) installPackages(ctx context.Context, tell func(core.Progress)) error {
+	rt := s.spec.Runtime
+	if len(rt.Packages) == 0 {
+		return nil
+	}
+	manager := map[core.PackageManager]string{core.Apt: "apt-get"}[rt.PackageManager]
+	if manager == "" {
+		manager = string(rt.PackageManager)
+	}
+	return s.runSetup(ctx, "! command -v "+manager+" >/dev/null || "+manager+` install -- "$@"`, tell, rt.Packages...)
+}
+
+// runSetup runs a command as root, with arguments.
+func (s *sandbox) runSetup(ctx context.Context, command string, tell func(core.Progress), args ...string) error {
+	image, err := s.kernel.Load(kernel.Root, "/bin/sh", "/bin/sh", append([]string{"sh", "-c", command, "sh"}, args...))
 	if err != nil {
 		return s.driver.errorf(core.ErrBuild, "prepare", "%w", err)
 	}

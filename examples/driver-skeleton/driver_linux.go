@@ -44,6 +44,12 @@ func (driver) Info(context.Context) (*core.Info, error) {
 
 // Prepare has nothing to pull: whatever image the runtime names, commands see this host.
 func (driver) Prepare(ctx context.Context, rt *core.Runtime, opts *core.PrepareOptions) (*core.Prepared, error) {
+	if err := rt.Validate(); err != nil {
+		return nil, err
+	}
+	if len(rt.Packages)+len(rt.SetupCommands) > 0 {
+		return nil, core.Errorf(core.ErrUnsupported, "prepare", "skeleton: it cannot build images")
+	}
 	if opts != nil && opts.Progress != nil {
 		opts.Progress(core.Progress{Kind: core.ProgressDone, Text: rt.Image})
 	}
@@ -59,7 +65,7 @@ func (d driver) Start(ctx context.Context, spec *core.Spec) (core.Backend, error
 	if err != nil {
 		return nil, core.Errorf(core.ErrUnavailable, "start", "skeleton: %w", err)
 	}
-	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + p.work + "/.home", "TMPDIR=/tmp"}
+	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + p.work + "/.home", "TMPDIR=/tmp", "LANG=C.UTF-8"}
 	for k, v := range spec.Runtime.Env {
 		env = append(env, k+"="+v)
 	}

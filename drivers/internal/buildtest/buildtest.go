@@ -30,6 +30,7 @@ func Run(t *testing.T, scheme string) {
 		name string
 		run  func(*testing.T)
 	}{
+		{"injections", s.injections},
 		{"contract", s.contract},
 		{"exact arguments", s.exactArguments},
 		{"no trace of the source", s.noTrace},
@@ -39,6 +40,7 @@ func Run(t *testing.T, scheme string) {
 		{"cache", s.cache},
 		{"flood", s.flood},
 		{"prune", s.prune},
+		{"prune beside others", s.pruneBeside},
 		{"apt", s.apt},
 		{"pip", s.pip},
 		{"npm", s.npm},

@@ -61,7 +61,7 @@ func (d *Driver) Info(ctx context.Context) (*core.Info, error) {
 		return nil, d.fail("info", err)
 	}
 	info.Driver = d.scheme
-	info.Capabilities = append(core.FileCapabilities(), core.CapInfo, core.CapImages, core.CapNetwork, core.CapIsolation)
+	info.Capabilities = append(core.FileCapabilities(), core.CapInfo, core.CapImages, core.CapBuild, core.CapNetwork, core.CapIsolation)
 	for weakening, capability := range map[core.Weakening]core.Capability{
 		core.WeakenMemory: core.CapLimitMemory, core.WeakenCPU: core.CapLimitCPU, core.WeakenPIDs: core.CapLimitPIDs,
 	} {
@@ -77,6 +77,9 @@ func (d *Driver) Info(ctx context.Context) (*core.Info, error) {
 func (d *Driver) Prepare(ctx context.Context, rt *core.Runtime, opts *core.PrepareOptions) (*core.Prepared, error) {
 	if opts == nil {
 		opts = new(core.PrepareOptions)
+	}
+	if err := rt.Validate(); err != nil {
+		return nil, d.fail("prepare", err)
 	}
 	rt = rt.WithDefaults()
 	p, err := d.prepare(ctx, rt, rt.User, opts)
