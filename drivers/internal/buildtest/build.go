@@ -49,10 +49,13 @@ func recorder(name string) string {
 
 func (s *suite) exactArguments(t *testing.T) {
 	for manager, packages := range map[core.PackageManager][]string{
-		core.Pip:   {"numpy>=1,<2", "a~=1.0", "a[x,y-z]>=1,!=1.5", "a==1!2.0+cpu", "a==2.*", "b===1"},
-		core.Npm:   {"@s/p@^1", "vite@~5.0.1", "vite@>=5", "a@*", "JSONStream"},
-		core.Apt:   {"g++", "libc6:amd64=2.36-9", "a1=1:2.3~rc1-1"},
-		core.Cargo: {"a@^1.2", "a@=1.0.0", "cargo-edit"},
+		core.Pip: {
+			"numpy>=1,<2", "scikit-learn", "ruamel.yaml", "A_b-c.D", "a~=1.0", "a!=1.25.*", "a[x,y-z]>=1,!=1.5", "a==1!2.0+cpu", "a==2.*", "b===1", "a<2", "a>1",
+			"a<=2.0rc1", "uvicorn[standard]",
+		},
+		core.Npm:   {"@s/p@^1", "@types/react", "vite@~5.0.1", "vite@>=5", "vite@5.x", "a@*", "a@latest", "a@1.0.0-beta.1+b", "lodash.get", "JSONStream"},
+		core.Apt:   {"git", "g++", "libstdc++6", "libc6:amd64=2.36-9", "a1=1:2.3~rc1-1", "jq=1.6-2.1+deb12u1", "python3.11-venv"},
+		core.Cargo: {"ripgrep", "cargo-edit", "a@^1.2", "a@~1", "a@=1.0.0", "a@>=1", "a_b", "a@1.0.0-rc.1", "fd-find@10"},
 	} {
 		t.Run(string(manager), func(t *testing.T) {
 			t.Parallel()
@@ -160,7 +163,7 @@ func (s *suite) cancel(t *testing.T) {
 			require.ErrorIs(t, err, context.Canceled)
 			took := time.Since(at)
 			t.Logf("cancelled in %v", took)
-			require.Less(t, took, 4*time.Second)
+			require.Less(t, took, 2*time.Second)
 			require.Eventually(t, func() bool { return !runsHere(t, marker) }, 3*time.Second, 50*time.Millisecond, "the step goes on")
 			s.requireNothingLeft(t)
 		})
@@ -179,61 +182,4 @@ func runsHere(t *testing.T, marker string) bool {
 		}
 	}
 	return false
-}
-
-func (s *suite) oneBuildForAll(t *testing.T) {
-	rt := s.runtime(func(rt *core.Runtime) {
-		rt.Source.Network = core.NetworkNone
-		rt.SetupCommands = []string{"cat /proc/sys/kernel/random/uuid >/made # " + s.name, "sleep 1"}
-	})
-	const callers = 200
-	images := make([]string, callers)
-	errs := make([]error, callers)
-	var wg sync.WaitGroup
-	for i := range callers {
-		wg.Go(func() {
-			p, err := s.driver.Prepare(t.Context(), rt, nil)
-			if errs[i] = err; err == nil {
-				images[i] = p.ID
-			}
-		})
-	}
-	wg.Wait()
-	require.NoError(t, errors.Join(errs...))
-	for _, id := range images {
-		require.Equal(t, images[0], id)
-	}
-	s.requireNothingLeft(t)
-}
-
-func (s *suite) cache(t *testing.T) {
-	rt := s.runtime(func(rt *core.Runtime) {
-		rt.Source.Network = core.NetworkNone
-		rt.SetupCommands = []string{"cat /proc/sys/kernel/random/uuid >/made # cache " + s.name}
-	})
-	first := s.prepare(t, rt)
-	require.True(t, first.Built)
-	best := time.Hour
-	for range 10 {
-		start := time.Now()
-		again := s.prepare(t, rt)
-		best = min(best, time.Since(start))
-		require.False(t, again.Built)
-		require.Equal(t, first.ID, again.ID)
-	}
-	t.Logf("a cached runtime is prepared in %v", best)
-	require.Less(t, best, 20*time.Millisecond)
-	made := s.sh(t, rt, "cat /made")
-
-	afresh, err := s.driver.Prepare(t.Context(), rt, &core.PrepareOptions{NoCache: true})
-	require.NoError(t, err)
-	require.True(t, afresh.Built)
-	require.NotEqual(t, first.ID, afresh.ID)
-	require.NotEqual(t, made, s.sh(t, rt, "cat /made"))
-	s.requireNothingLeft(t)
-
-	rt.Description = "described differently"
-	require.False(t, s.prepare(t, rt).Built)
-	rt.SetupCommands[0] += " changed"
-	require.True(t, s.prepare(t, rt).Built)
 }
