@@ -37,6 +37,19 @@ type Attacher interface {
 	Attach(ctx context.Context, id string, spec *Spec) (Backend, error)
 }
 
+// Joiner opens sandboxes beside the process that has them.
+type Joiner interface {
+	// Join opens the owner's running sandbox with the id for a while. The
+	// process that has it keeps it, and its calls go on. Files, processes and the
+	// sandbox's limits are the same; what the Runtime adds to the environment of
+	// commands is not known here. Stop of the Backend ends the
+	// commands that ran through it, background ones included, and leaves the
+	// sandbox. A sandbox of another owner is ErrConflict, one that does not run
+	// ErrLost. When the process that has it opens its connection anew, calls
+	// that are under way here end with ErrIndeterminate.
+	Join(ctx context.Context, owner, id string) (Backend, error)
+}
+
 // Collector removes what no process will remove any more.
 type Collector interface {
 	// Collect looks for sandboxes, workspaces and half-made objects that carry
@@ -144,6 +157,27 @@ func Attach(ctx context.Context, driver Driver, id string, spec *Spec) (*Sandbox
 	if err != nil {
 		s.close()
 		return nil, s.fail("attach", "", err)
+	}
+	return s, nil
+}
+
+// Join opens a running sandbox beside the process that has it; see Joiner. It
+// returns ErrUnsupported if the driver is no Joiner. The caller must Stop the
+// Sandbox, whose Spec holds the Owner and nothing else.
+func Join(ctx context.Context, driver Driver, owner, id string) (*Sandbox, error) {
+	joiner, ok := AsDriver[Joiner](driver)
+	if !ok {
+		return nil, Errorf(ErrUnsupported, "join", "the driver cannot open sandboxes that another process has")
+	}
+	s := newSandbox(ctx, driver, &Spec{Owner: owner, Runtime: new(Runtime)})
+	b, err := joiner.Join(ctx, owner, id)
+	if err == nil {
+		s.backend = b
+		s.caps, err = s.declared(ctx, b)
+	}
+	if err != nil {
+		s.close()
+		return nil, s.fail("join", "", err)
 	}
 	return s, nil
 }

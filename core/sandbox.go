@@ -50,9 +50,7 @@ func Start(ctx context.Context, driver Driver, spec *Spec) (*Sandbox, error) {
 	if err := spec.Validate(); err != nil {
 		return nil, annotate(err, "start", "")
 	}
-	s := &Sandbox{driver: driver, spec: spec.WithDefaults(), starting: make(chan struct{}, 1)}
-	s.starting <- struct{}{}
-	s.closed, s.close = context.WithCancel(context.WithoutCancel(ctx))
+	s := newSandbox(ctx, driver, spec)
 	if spec.Lazy {
 		return s, nil
 	}
@@ -61,6 +59,14 @@ func Start(ctx context.Context, driver Driver, spec *Spec) (*Sandbox, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// newSandbox returns one that has no Backend yet.
+func newSandbox(ctx context.Context, driver Driver, spec *Spec) *Sandbox {
+	s := &Sandbox{driver: driver, spec: spec.WithDefaults(), starting: make(chan struct{}, 1)}
+	s.starting <- struct{}{}
+	s.closed, s.close = context.WithCancel(context.WithoutCancel(ctx))
+	return s
 }
 
 // Start starts a lazy sandbox that has not been used yet. On a running one it does nothing.
@@ -145,7 +151,11 @@ func (s *Sandbox) Stop(ctx context.Context) error {
 	}
 	if b := s.Unwrap(); b != nil {
 		if err := b.Stop(ctx); err != nil {
-			return s.place(annotate(err, "stop", ""))
+			e := annotate(err, "stop", "")
+			if e.Code == ErrCanceled && ctx.Err() != nil { // nobody has cancelled it: it took too long
+				e = &Error{Code: ErrTimeout, Op: "stop", Err: e}
+			}
+			return s.place(e)
 		}
 	}
 	s.stopped = true

@@ -299,6 +299,25 @@ func TestStopGoesOnWithoutItsCaller(t *testing.T) {
 	require.EqualValues(t, 1, b.stops.Load())
 }
 
+// slowStop is a Backend whose Stop goes on until its context ends.
+type slowStop struct{ stubBackend }
+
+func (b *slowStop) Stop(ctx context.Context) error {
+	<-ctx.Done()
+	return core.Ended(ctx)
+}
+
+func TestStopThatTakesTooLongIsATimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sb, err := core.Start(t.Context(), &stub{backend: new(slowStop)}, &core.Spec{Runtime: &core.Runtime{Image: "debian"}})
+		require.NoError(t, err)
+		began := time.Now()
+		err = sb.Stop(t.Context())
+		require.Equal(t, core.StopTimeout, time.Since(began))
+		require.Equal(t, core.ErrTimeout, core.CodeOf(err))
+	})
+}
+
 func TestCallsUnderWayAreStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &stubBackend{hold: make(chan struct{}), err: core.ErrLost}

@@ -3,6 +3,7 @@ package sessions
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -55,6 +56,25 @@ func List(ctx context.Context, driver core.Driver, owner string) ([]Info, error)
 	}
 	slices.SortFunc(list, func(a, b Info) int { return cmp.Compare(a.ID, b.ID) })
 	return list, nil
+}
+
+// Owners returns those who have a sandbox on the engine at present, sorted.
+func Owners(ctx context.Context, driver core.Driver) ([]string, error) {
+	attacher, ok := core.AsDriver[core.Attacher](driver)
+	if !ok {
+		return nil, core.Errorf(core.ErrUnsupported, "list", "the driver cannot list sandboxes")
+	}
+	records, err := attacher.Sandboxes(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	owners := make(map[string]bool)
+	for i := range records {
+		if owner := records[i].Owner; owner != "" {
+			owners[owner] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(owners)), nil
 }
 
 // sessionOf returns the id of the session whose workspace it is, or an empty string.

@@ -53,6 +53,22 @@ func sh(t *testing.T, b core.Backend, script string) string {
 	return res.Stdout.String()
 }
 
+// background runs a script meanwhile, and sends what it has said.
+func background(t *testing.T, b core.Backend, script string) <-chan string {
+	t.Helper()
+	said := make(chan string, 1)
+	go func() {
+		res, err := b.Execute(t.Context(), core.Shell(script))
+		if err != nil {
+			t.Errorf("Execute(%q): %v", script, err)
+			close(said)
+			return
+		}
+		said <- res.Stdout.String()
+	}()
+	return said
+}
+
 func put(t *testing.T, b core.Backend, path, text string) {
 	t.Helper()
 	require.NoError(t, b.Upload(t.Context(), path, strings.NewReader(text), nil), "Upload(%q)", path)

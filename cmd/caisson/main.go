@@ -56,7 +56,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())
 	})
-	root.AddCommand(newRun(), newDoctor(), newRuntimes(), newConformance(), newGC(), newVersion())
+	root.AddCommand(newRun(), newDoctor(), newRuntimes(), newConformance(), newSessions(), newGC(), newVersion())
 	return root
 }
 

@@ -37,12 +37,16 @@ func ended(res *core.Result) error {
 
 // explain says what the exit status alone does not.
 func (r *run) explain(res *core.Result) {
-	limits := r.spec.WithDefaults().Limits
 	switch res.Reason {
 	case core.TimedOut:
 		fmt.Fprintf(r.stderr, "caisson: timed out after %v\n", r.command.Timeout)
 	case core.OutOfMemory:
-		fmt.Fprintf(r.stderr, "caisson: out of memory; the limit is %s (--memory)\n", units.BytesSize(float64(limits.Memory)))
+		if r.get != nil {
+			fmt.Fprintln(r.stderr, "caisson: out of memory")
+			return
+		}
+		limit := r.spec.WithDefaults().Limits.Memory
+		fmt.Fprintf(r.stderr, "caisson: out of memory; the limit is %s (--memory)\n", units.BytesSize(float64(limit)))
 	case core.Signaled:
 		fmt.Fprintf(r.stderr, "caisson: killed by %s\n", res.Signal)
 	}

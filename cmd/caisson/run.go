@@ -55,6 +55,8 @@ type run struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
+	// get runs the command in a sandbox that is there; nil means one of its own.
+	get     func(context.Context, core.Driver) (*core.Result, error)
 	info    *core.Info
 	sandbox atomic.Pointer[core.Sandbox] // set while there is one to remove
 }
@@ -88,7 +90,7 @@ func (r *run) run(ctx context.Context) error {
 	return ended(res)
 }
 
-// execute starts the sandbox, runs the command and removes the sandbox. The
+// execute runs the command, in a sandbox that it starts and removes again. The
 // result may come with an error: of the cleaning up or of a download.
 func (r *run) execute(ctx context.Context) (res *core.Result, err error) {
 	drv, err := openDriver(ctx, r.driver, r.stderr)
@@ -98,6 +100,9 @@ func (r *run) execute(ctx context.Context) (res *core.Result, err error) {
 	defer drv.Close()
 	if r.info, err = drv.Info(ctx); err != nil {
 		return nil, err
+	}
+	if r.get != nil {
+		return r.get(ctx, drv)
 	}
 	if _, ok := core.AsDriver[core.Collector](drv); r.keep && (!ok || r.info.Driver == "fake") {
 		return nil, errors.New("--keep: sandboxes of this driver end with this program")

@@ -10,9 +10,13 @@ import (
 	"time"
 
 	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/guest"
 )
 
-var _ core.Attacher = (*Driver)(nil)
+var (
+	_ core.Attacher = (*Driver)(nil)
+	_ core.Joiner   = (*Driver)(nil)
+)
 
 // Sibling returns a driver on the same engine, as another process has one.
 func (d *Driver) Sibling() *Driver { return &Driver{engine: d.engine} }
@@ -71,7 +75,7 @@ func (h *hold) open(ctx context.Context) (io.ReadWriteCloser, error) {
 	if h.sandbox.held() != h {
 		return nil, h.driver.errorf(core.ErrConflict, "open", "another process has taken the sandbox over")
 	}
-	return h.sandbox.open(ctx)
+	return h.sandbox.open(ctx, true)
 }
 
 // remove is guest.Options.Remove. A process that holds the sandbox no longer leaves it to the one that does.
@@ -149,6 +153,35 @@ func (d *Driver) Attach(ctx context.Context, id string, spec *core.Spec) (core.B
 		return nil, d.errorf(core.ErrConflict, "attach", "the sandbox was started from another spec")
 	}
 	return s.backend(ctx, d)
+}
+
+// Join opens a sandbox beside the process that has it; see core.Joiner.
+func (d *Driver) Join(ctx context.Context, owner, id string) (core.Backend, error) {
+	if err := d.reach(ctx, "join"); err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	s := d.sandboxes[id]
+	d.mu.Unlock()
+	switch {
+	case s == nil:
+		return nil, d.errorf(core.ErrLost, "join", "there is no sandbox %s", id)
+	case owner == "" || s.spec.Owner != owner:
+		return nil, d.errorf(core.ErrConflict, "join", "the sandbox is another owner's")
+	}
+	config := s.config
+	config.Env = environment(&core.Spec{Runtime: &core.Runtime{WorkDir: config.WorkDir}})
+	return guest.NewBackend(ctx, &guest.Options{
+		Driver: scheme, ID: s.id, Config: config,
+		Open: func(ctx context.Context) (io.ReadWriteCloser, error) {
+			if err := d.reach(ctx, "open"); err != nil {
+				return nil, err
+			}
+			return s.open(ctx, false)
+		},
+		Alive: s.alive, Remove: func(context.Context) error { return nil }, // it stays
+		Info: core.SandboxInfo{Image: s.image.Image, Profile: s.spec.Profile, Network: s.spec.Network, Created: s.created},
+	})
 }
 
 // Owned returns the ids of an owner's sandboxes, sorted; everyone's if owner is

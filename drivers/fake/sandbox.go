@@ -105,8 +105,9 @@ func (s *sandbox) backend(ctx context.Context, d *Driver) (core.Backend, error) 
 	})
 }
 
-// open starts a runner, as a process that the sandbox's other processes can see and kill.
-func (s *sandbox) open(ctx context.Context) (io.ReadWriteCloser, error) {
+// open starts a runner, as a process that the sandbox's other processes can see
+// and kill. One that is to be alone kills all of them first.
+func (s *sandbox) open(ctx context.Context, alone bool) (io.ReadWriteCloser, error) {
 	if err := s.driver.reach(ctx, "open"); err != nil {
 		return nil, err
 	}
@@ -114,8 +115,12 @@ func (s *sandbox) open(ctx context.Context) (io.ReadWriteCloser, error) {
 		return nil, err
 	}
 	host, inside := net.Pipe()
-	s.kernel.KillUser(s.user) // what a runner before this one may have left
-	_, err := s.kernel.Serve(s.user, []string{"caisson-guest", "runner", "-alone"}, func(p *kernel.Process) int {
+	args := []string{"caisson-guest", "runner"}
+	if alone {
+		s.kernel.KillUser(s.user) // what a runner before this one may have left
+		args = append(args, "-alone")
+	}
+	_, err := s.kernel.Serve(s.user, args, func(p *kernel.Process) int {
 		return s.serve(p, inside)
 	})
 	if err != nil {

@@ -92,7 +92,9 @@ func dockerfile(id, workDir, user string) string {
 	}
 	// The numeric owner needs no user database. The work directory is copied as
 	// an entry of its parent, so that one which is there already changes its owner.
-	return fmt.Sprintf("FROM %s\nCOPY root/ /\nCOPY --chown=%s work/ %s\n", hexID, user, into)
+	// The label keeps engines from their cache: what they compare of a directory
+	// holds neither the names of directories in it nor where links lead.
+	return fmt.Sprintf("FROM %s\nLABEL %s.layer=%q\nCOPY root/ /\nCOPY --chown=%s work/ %s\n", hexID, core.LabelPrefix, workDir, user, into)
 }
 
 // layerContext returns the build context. Equal input gives equal bytes.

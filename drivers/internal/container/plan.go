@@ -94,7 +94,9 @@ const (
 	labelLease     = core.LabelPrefix + ".lease"
 	labelStart     = core.LabelPrefix + ".start" // random, tells one start from another
 	labelSpec      = core.LabelPrefix + ".spec"
-	labelUser      = core.LabelPrefix + ".label." // and the key
+	labelUID       = core.LabelPrefix + ".user"    // of the workload
+	labelWorkDir   = core.LabelPrefix + ".workdir" // for who opens the sandbox without its spec
+	labelUser      = core.LabelPrefix + ".label."  // and the key
 )
 
 func workspaceLabels(spec *core.Spec) map[string]string {
@@ -109,6 +111,7 @@ func now() string { return time.Now().UTC().Format(time.RFC3339) }
 func labels(spec *core.Spec) map[string]string {
 	l := map[string]string{
 		core.LabelPrefix: kindSandbox, labelCreated: now(), labelStart: hex.EncodeToString(random(8)), labelSpec: digest(spec),
+		labelUID: user(spec), labelWorkDir: spec.Runtime.WorkDir,
 	}
 	if spec.Owner != "" {
 		l[labelOwner] = spec.Owner

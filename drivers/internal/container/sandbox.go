@@ -21,6 +21,7 @@ type sandbox struct {
 	opened    atomic.Bool // a runner was opened before
 	taken     atomic.Bool // another process has the sandbox now
 	lease     *lease      // nil without one
+	connected func() bool // whether a stream to a runner stands; nil before the first
 }
 
 // launch starts a sandbox from an image. If it fails nothing is left.
@@ -123,8 +124,12 @@ func (s *sandbox) backend(ctx context.Context, img *Image) (core.Backend, error)
 	})
 	if err != nil {
 		s.lease.end()
+		return nil, err
 	}
-	return b, err
+	if c, ok := b.(interface{ Connected() bool }); ok {
+		s.connected = c.Connected
+	}
+	return b, nil
 }
 
 func (s *sandbox) open(ctx context.Context) (io.ReadWriteCloser, error) {
@@ -172,11 +177,28 @@ func (s *sandbox) alive(ctx context.Context) error {
 	return nil
 }
 
+// isTaken reports whether another process has the sandbox. Taking it breaks the
+// stream of the one before, so while that stands nobody has to be asked.
+func (s *sandbox) isTaken(ctx context.Context) bool {
+	if s.taken.Load() || s.spec.Owner == "" || s.connected == nil || s.connected() {
+		return s.taken.Load()
+	}
+	ctx, cancel := within(ctx, claimTimeout)
+	defer cancel()
+	if errors.Is(s.claim(ctx, ""), errTaken) {
+		s.taken.Store(true)
+	}
+	return s.taken.Load()
+}
+
+// claimTimeout is short, as a sandbox that is to be removed may be unable to answer.
+const claimTimeout = 3 * time.Second
+
 // remove removes the container, then its volume unless that is a workspace. What
 // is not there is removed already, and what another process has is left to it.
 func (s *sandbox) remove(ctx context.Context) error {
 	s.lease.end()
-	if s.taken.Load() {
+	if s.isTaken(ctx) {
 		return nil
 	}
 	e, c := s.driver.engine, s.container
