@@ -20,6 +20,10 @@ import (
 // imageEnv names the image to use when no flag does.
 const imageEnv = "CAISSON_IMAGE"
 
+// runLease is how long a sandbox outlives this program if that is killed before
+// it can clean up, and how long the program may be suspended. The tests have less time.
+var runLease = time.Minute
+
 // runOptions are the flags of `caisson run`.
 type runOptions struct {
 	driver, script           string
@@ -91,8 +95,9 @@ func (o *runOptions) job(args []string, program bool) (*job, error) {
 		return nil, err
 	}
 	j.command.Timeout = o.timeout
-	if o.keep { // an owner of its own, to find it by
-		j.spec.Owner = "caisson-run-" + strings.ToLower(rand.Text())
+	j.spec.Lease = runLease
+	if o.keep { // it outlives this program, and has an owner of its own to find it by
+		j.spec.Lease, j.spec.Owner = 0, "caisson-run-"+strings.ToLower(rand.Text())
 	}
 	if err := o.setSource(j); err != nil {
 		return nil, err

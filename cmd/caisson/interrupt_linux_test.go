@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -46,6 +47,24 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+// A sandbox ends without anybody's help when nothing is left that could remove it.
+func TestKilled(t *testing.T) {
+	t.Setenv(shortLease, "1")
+	for _, scheme := range []string{"docker", "podman"} {
+		t.Run(scheme, func(t *testing.T) {
+			label := fmt.Sprintf("killed=%d", os.Getpid())
+			objects := func() []string { return enginetest.Objects(t, scheme, core.LabelPrefix+".label."+label) }
+			p := start(t, enginetest.URL(t, scheme), "--label", label, "-c", "echo ready; sleep 300")
+			p.expect(t, "ready")
+			time.Sleep(core.MinLease + 2*time.Second) // it renews the lease
+			require.NotEmpty(t, objects(), "the sandbox while it runs")
+			require.NoError(t, p.cmd.Process.Kill())
+			require.Equal(t, -1, p.wait(t))
+			require.Eventually(t, func() bool { return len(objects()) == 0 }, core.MinLease+30*time.Second, 200*time.Millisecond, "left on the engine")
+		})
+	}
+}
+
 func TestKeep(t *testing.T) {
 	for _, scheme := range []string{"docker", "podman"} {
 		t.Run(scheme, func(t *testing.T) {
@@ -55,6 +74,8 @@ func TestKeep(t *testing.T) {
 			p.expect(t, "ready")
 			require.Equal(t, 0, p.wait(t), "stderr: %s", p.stderr.String())
 			require.NotEmpty(t, objects(), "the sandbox that is kept")
+			id := strings.Fields(strings.TrimPrefix(p.stderr.String(), "caisson: the sandbox "))[0]
+			enginetest.Container(t, scheme, http.MethodGet, id, "json") // which fails for one that is not there
 			_, command, found := strings.Cut(p.stderr.String(), "remove it with: caisson ")
 			require.True(t, found, "stderr: %s", p.stderr.String())
 			gc := exec.Command(os.Args[0], strings.Fields(command)...)

@@ -20,7 +20,8 @@ const runLong = `Run a script, a file or a program in a sandbox of its own, and 
 
 The exit status is the command's own; 128 and the signal's number if a signal
 killed it, 137 if it ran out of memory, 124 after a timeout and 125 for errors of
-Caisson itself.
+Caisson itself. A sandbox whose caisson was killed, or suspended for over a
+minute, ends and is removed by itself, unless it is to be kept.
 
 Without --image or --runtime, an image with the interpreter is chosen: ` + "`debian:bookworm-slim`" + `,
 for .py files ` + "`python:3.12-slim`" + `, for .js files ` + "`node:20-slim`" + `; $` + imageEnv + ` names another.`
@@ -155,8 +156,17 @@ func (r *run) remove(ctx context.Context, sb *core.Sandbox) error {
 	if !r.keep {
 		return sb.Stop(ctx)
 	}
-	fmt.Fprintf(r.stderr, "caisson: the sandbox is kept; remove it with: caisson gc --driver %s --owner %s\n",
-		cmp.Or(r.driver, r.info.Driver+":"), r.spec.Owner)
+	if sb.Unwrap() == nil { // it did not start, so nothing is kept
+		return nil
+	}
+	id := ""
+	if informer, ok := core.As[core.Informer](sb, core.CapInfo); ok {
+		if in, err := informer.Info(ctx); err == nil {
+			id = " " + in.ID
+		}
+	}
+	fmt.Fprintf(r.stderr, "caisson: the sandbox%s is kept, with the label %s.owner=%s; remove it with: caisson gc --driver %s --owner %[3]s\n",
+		id, core.LabelPrefix, r.spec.Owner, cmp.Or(r.driver, r.info.Driver+":"))
 	return nil
 }
 

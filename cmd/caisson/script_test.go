@@ -10,13 +10,20 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/internal/enginetest"
 )
 
 // beMain makes the test binary be caisson itself.
 const beMain = "CAISSON_TEST_BE_MAIN"
 
+// shortLease makes it give its sandboxes the shortest lease.
+const shortLease = "CAISSON_TEST_SHORT_LEASE"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(shortLease) != "" {
+		runLease = core.MinLease
+	}
 	if os.Getenv(beMain) != "" {
 		main()
 	}
