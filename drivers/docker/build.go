@@ -22,6 +22,19 @@ const stopPatience = 500 * time.Millisecond
 
 // Build uses the classic builder, which every engine has.
 func (e *engine) Build(ctx context.Context, source io.Reader, b *container.Build) error {
+	if !b.NoVolumes {
+		return e.build(ctx, source, b)
+	}
+	first := *b
+	first.Tag += "-volumes" // so that nobody takes it for the image that is wanted
+	if err := e.build(ctx, source, &first); err != nil {
+		return err
+	}
+	defer func() { _ = e.RemoveImage(context.WithoutCancel(ctx), first.Tag) }() // has labels by which it is found later
+	return e.dropVolumes(ctx, first.Tag, b.Tag)
+}
+
+func (e *engine) build(ctx context.Context, source io.Reader, b *container.Build) error {
 	args := make(map[string]*string, len(b.Args))
 	for k, v := range b.Args {
 		args[k] = &v

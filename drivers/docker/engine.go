@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -159,6 +160,7 @@ func (e *engine) Image(ctx context.Context, ref string) (*container.Image, error
 	out := &container.Image{ID: img.ID, Arch: img.Architecture, OS: img.Os}
 	if img.Config != nil {
 		out.Env, out.Labels = img.Config.Env, img.Config.Labels
+		out.Volumes = slices.Sorted(maps.Keys(img.Config.Volumes))
 	}
 	return out, nil
 }

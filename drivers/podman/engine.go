@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 
 	"github.com/containers/podman/v5/libpod/define"
@@ -120,9 +122,11 @@ func labelled(label string) string {
 	return string(filter)
 }
 
-// Remove sends a timeout of 0, without which Podman waits for the container's own.
+// Remove sends a timeout of 0, without which Podman waits for the container's
+// own, and both names of the parameter for volumes: services take one of them.
 func (e *engine) Remove(ctx context.Context, name string) error {
-	return e.call(ctx, http.MethodDelete, "/containers/"+name, url.Values{"force": {"true"}, "v": {"true"}, "timeout": {"0"}}, nil, nil)
+	query := url.Values{"force": {"true"}, "v": {"true"}, "volumes": {"true"}, "timeout": {"0"}}
+	return e.call(ctx, http.MethodDelete, "/containers/"+name, query, nil, nil)
 }
 
 func (e *engine) Exec(ctx context.Context, name, user string, args []string) (io.ReadWriteCloser, error) {
@@ -155,12 +159,18 @@ func (e *engine) Image(ctx context.Context, ref string) (*container.Image, error
 		Architecture string
 		Os           string
 		Labels       map[string]string
-		Config       struct{ Env []string }
+		Config       struct {
+			Env     []string
+			Volumes map[string]struct{}
+		}
 	}
 	if err := e.call(ctx, http.MethodGet, "/images/"+url.PathEscape(ref)+"/json", nil, nil, &img); err != nil {
 		return nil, err
 	}
-	return &container.Image{ID: "sha256:" + img.ID, Arch: img.Architecture, OS: img.Os, Env: img.Config.Env, Labels: img.Labels}, nil
+	return &container.Image{
+		ID: "sha256:" + img.ID, Arch: img.Architecture, OS: img.Os, Env: img.Config.Env, Labels: img.Labels,
+		Volumes: slices.Sorted(maps.Keys(img.Config.Volumes)),
+	}, nil
 }
 
 func (e *engine) Info(ctx context.Context) (*core.Info, error) {

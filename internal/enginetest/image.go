@@ -32,6 +32,17 @@ func Load(t testing.TB, scheme, ref, arch string, files ...File) {
 	t.Cleanup(func() { RemoveImage(t, scheme, ref) })
 }
 
+// Build builds an image from a Dockerfile and files beside it, and removes it when t ends.
+func Build(t testing.TB, scheme, ref, dockerfile string, files ...File) {
+	t.Helper()
+	source := archive(t, append(files, File{Name: "Dockerfile", Mode: 0o644, Data: []byte(dockerfile)}))
+	said := call(t, scheme, http.MethodPost, "/v1.40/build?forcerm=1&t="+url.QueryEscape(ref), bytes.NewReader(source), http.StatusOK)
+	if bytes.Contains(said, []byte(`"error"`)) {
+		t.Fatalf("build %s: %s", ref, said)
+	}
+	t.Cleanup(func() { RemoveImage(t, scheme, ref) })
+}
+
 // RemoveImage removes an image, if it is there.
 func RemoveImage(t testing.TB, scheme, ref string) {
 	t.Helper()
@@ -54,6 +65,30 @@ func Objects(t testing.TB, scheme, label string) []string {
 		list = append(list, "volume "+v.Name)
 	}
 	return list
+}
+
+// Volumes lists the names of the volumes that a container uses, by where they are mounted.
+func Volumes(t testing.TB, scheme, name string) map[string]string {
+	t.Helper()
+	var c struct {
+		Mounts []struct{ Type, Name, Destination string }
+	}
+	decode(t, call(t, scheme, http.MethodGet, "/v1.40/containers/"+name+"/json", nil, http.StatusOK), &c)
+	list := make(map[string]string)
+	for _, m := range c.Mounts {
+		if m.Type == "volume" {
+			list[m.Destination] = m.Name
+		}
+	}
+	return list
+}
+
+// HasVolume reports whether there is a volume of this name.
+func HasVolume(t testing.TB, scheme, name string) bool {
+	t.Helper()
+	var v struct{ Name string }
+	answer := call(t, scheme, http.MethodGet, "/v1.40/volumes/"+name, nil, http.StatusOK, http.StatusNotFound)
+	return json.Unmarshal(answer, &v) == nil && v.Name == name
 }
 
 // Container does something to a container behind the driver's back: an API

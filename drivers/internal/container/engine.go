@@ -43,8 +43,8 @@ type Engine interface {
 	// Volumes lists the volumes with a label, KEY=VALUE.
 	Volumes(ctx context.Context, label string) ([]Volume, error)
 
-	// Create makes a container with every field of c in one request and returns
-	// its id, which the other calls take in place of its name: a name can pass
+	// Create makes a container with every field of c in one request, with no
+	// volume but its workspace, and returns its id, which the other calls take in place of its name: a name can pass
 	// to another container.
 	Create(ctx context.Context, c *Container) (id string, err error)
 	Start(ctx context.Context, name string) error
@@ -71,6 +71,8 @@ type Image struct {
 	OS     string
 	Env    []string
 	Labels map[string]string
+	// Volumes are the directories that it declares as volumes, sorted.
+	Volumes []string
 }
 
 // Listed is an image as an engine lists it.
@@ -87,7 +89,10 @@ type Build struct {
 	Labels  map[string]string
 	Args    map[string]string // predefined build arguments, for a proxy
 	Network core.Network      // of the steps; empty means none
-	Output  io.Writer         // gets what the engine says while it builds; nil discards it
+	// NoVolumes makes the image declare none, though what it is built from does,
+	// where Create would make volumes of them. ErrUnsupported if that cannot be done.
+	NoVolumes bool
+	Output    io.Writer // gets what the engine says while it builds; nil discards it
 }
 
 // State is what a container does.

@@ -33,7 +33,9 @@ func (d *Driver) layer(ctx context.Context, img *Image, workDir, user string) (*
 		return nil, err
 	}
 	file := dockerfile(img.ID, workDir, user)
-	sum := sha256.Sum256([]byte(strings.Join([]string{"1", img.ID, guest, file, seccomp}, "\x00")))
+	// Volumes that are declared would be writable and without a bound, whatever the profile says.
+	parts := append([]string{"1", img.ID, guest, file, seccomp}, img.Volumes...)
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	tag := layerRepository + ":" + hex.EncodeToString(sum[:16])
 	done := d.layers.DoChan(tag, func() (any, error) {
 		// Whoever asked first may give up; the others still want it.
@@ -72,7 +74,7 @@ func (d *Driver) makeLayer(ctx context.Context, tag, file string, img *Image, wo
 		core.LabelPrefix:           kindLayer,
 		core.LabelPrefix + ".base": img.ID,
 		seccompLabel:               seccomp,
-	}})
+	}, NoVolumes: len(img.Volumes) > 0})
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,7 @@ func Run(t *testing.T, scheme string) {
 		{"profiles", s.profiles},
 		{"images", s.images},
 		{"pulls", s.pulls},
+		{"volumes", s.volumes},
 		{"errors", s.errors},
 		{"behind our back", s.behindOurBack},
 		{"kill ladder", s.killLadder},
