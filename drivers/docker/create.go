@@ -37,13 +37,16 @@ func body(c *container.Container) (*dockercontainer.Config, *dockercontainer.Hos
 		Mounts: []mount.Mount{{
 			Type: mount.TypeVolume, Source: c.Volume, Target: c.WorkDir, VolumeOptions: &mount.VolumeOptions{Labels: c.VolumeLabels},
 		}},
-		NetworkMode: network(c.Network), IpcMode: dockercontainer.IPCModePrivate, CgroupnsMode: dockercontainer.CgroupnsModePrivate,
+		NetworkMode: network(c.Network), Sysctls: container.Sysctls(), IpcMode: dockercontainer.IPCModePrivate, CgroupnsMode: dockercontainer.CgroupnsModePrivate,
 		LogConfig:     dockercontainer.LogConfig{Type: "none"},
 		RestartPolicy: dockercontainer.RestartPolicy{Name: dockercontainer.RestartPolicyDisabled}, AutoRemove: c.AutoRemove,
 		Resources: dockercontainer.Resources{
 			Memory: c.Memory, MemorySwap: c.Memory, NanoCPUs: int64(c.CPUs * 1e9), PidsLimit: &pids,
 			Ulimits: []*dockercontainer.Ulimit{{Name: "core"}},
 		},
+	}
+	if c.Network == core.NetworkNone {
+		host.DNS, host.DNSSearch = []string{container.NoResolver}, []string{"."}
 	}
 	return config, host
 }

@@ -20,6 +20,9 @@ type (
 		User             string            `json:"user"`
 		WorkDir          string            `json:"work_dir"`
 		EnvHost          bool              `json:"env_host"`
+		ManagePassword   bool              `json:"manage_password"`
+		UseImageHosts    bool              `json:"use_image_hosts"`
+		Sysctl           map[string]string `json:"sysctl"`
 		HTTPProxy        bool              `json:"httpproxy"`
 		Init             bool              `json:"init"`
 		Labels           map[string]string `json:"labels"`
@@ -100,6 +103,7 @@ func body(c *container.Container) *spec {
 		},
 		Volumes: []volume{{Name: c.Volume, Dest: c.WorkDir}},
 		ShmSize: c.Shm, OOMScoreAdj: container.OOMScore,
+		UseImageHosts: true, Sysctl: container.Sysctls(),
 		IpcNS: namespace{"private"}, CgroupNS: namespace{"private"},
 		LogConfiguration: driver{"none"}, RestartPolicy: "no", Remove: c.AutoRemove,
 		StopSignal: killSignal, HealthConfig: health{[]string{"NONE"}},

@@ -150,5 +150,13 @@ func TmpOptions() []string {
 	return []string{"rw", "nosuid", "nodev", "exec", "mode=1777"}
 }
 
+// NoResolver is the name server of a sandbox without a network: nobody. Without it Docker would show that of its host.
+const NoResolver = "127.0.0.1"
+
+// Sysctls are those of a sandbox's own network: any user may listen on any port and use ping.
+func Sysctls() map[string]string {
+	return map[string]string{"net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 65535"}
+}
+
 // OOMScore makes the kernel prefer a sandbox to the engine and its host.
 const OOMScore = 500

@@ -25,6 +25,14 @@ const (
 	seccompLabel = "io.containers.seccomp.profile"
 )
 
+// What Docker shows a sandbox without a network, so that Podman's has the same.
+// Podman's own hosts file would hold names and addresses that the engine's host knows.
+const (
+	hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n" +
+		"fe00::0\tip6-localnet\nff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
+	resolver = "nameserver " + NoResolver + "\n"
+)
+
 // layer returns img with the helper, the work directory and /uploads on top.
 // The image is made once: its tag is a digest over all that goes into it.
 func (d *Driver) layer(ctx context.Context, img *Image, workDir, user string) (*prepared, error) {
@@ -34,7 +42,7 @@ func (d *Driver) layer(ctx context.Context, img *Image, workDir, user string) (*
 	}
 	file := dockerfile(img.ID, workDir, user)
 	// Volumes that are declared would be writable and without a bound, whatever the profile says.
-	parts := append([]string{"1", img.ID, guest, file, seccomp}, img.Volumes...)
+	parts := append([]string{"2", img.ID, guest, layerContext(file, nil, workDir).String(), seccomp}, img.Volumes...)
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	tag := layerRepository + ":" + hex.EncodeToString(sum[:16])
 	done := d.layers.DoChan(tag, func() (any, error) {
@@ -113,6 +121,10 @@ func layerContext(file string, guest []byte, workDir string) *bytes.Buffer {
 		{name: "root/", mode: 0o755},
 		{name: "root/.caisson/", mode: 0o755},
 		{name: "root" + guestPath, mode: 0o555, data: guest},
+		{name: "root/.dockerenv", mode: 0o755},
+		{name: "root/etc/", mode: 0o755},
+		{name: "root/etc/hosts", mode: 0o644, data: []byte(hosts)},
+		{name: "root/etc/resolv.conf", mode: 0o644, data: []byte(resolver)},
 		{name: "root" + uploadsDir, link: path.Join(workDir, ".uploads"), mode: 0o777},
 		{name: "work/", mode: 0o755},
 		{name: work, mode: 0o755},

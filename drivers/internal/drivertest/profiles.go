@@ -64,6 +64,15 @@ func (s *suite) profiles(t *testing.T) {
 		require.ErrorIs(t, err, core.ErrNotFound)
 		require.NotContains(t, err.Error(), "\n")
 	})
+	t.Run("nothing of the host", func(t *testing.T) {
+		const loopback = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\nfe00::0 ip6-localnet\nff00::0 ip6-mcastprefix\nff02::1 ip6-allnodes\nff02::2 ip6-allrouters\n"
+		// Its own name may be there.
+		const hosts = `tr '\t' ' ' < /etc/hosts | grep -v " $(cat /etc/hostname)$"`
+		sb := s.start(t)
+		require.Equal(t, loopback+"nameserver 127.0.0.1\n", sh(t, sb, hosts+"; grep -v -e '^#' -e '^$' /etc/resolv.conf"))
+		require.Equal(t, loopback, sh(t, s.start(t, func(spec *core.Spec) { spec.Network = core.NetworkDefault }), hosts))
+		sh(t, sb, `python3 -c 'import socket; socket.socket().bind(("127.0.0.1", 80))'`)
+	})
 	t.Run("described", func(t *testing.T) {
 		sb := s.start(t, func(spec *core.Spec) {
 			spec.Limits = core.Limits{Memory: 300 << 20, CPUs: 0.5, PIDs: 100, Tmp: 8 << 20, OpenFiles: 200, FileSize: 2 << 20}
