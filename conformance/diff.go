@@ -1,31 +1,45 @@
 package conformance
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"slices"
 	"strings"
 	"sync"
 
 	"github.com/caisson-dev/caisson/core"
 )
 
+// DiffSchema names the form of a Comparison as JSON. Fields may be added to it; none is renamed or given another meaning.
+const DiffSchema = "diff/v1"
+
 // Comparison is what Diff has seen on two drivers.
 type Comparison struct {
-	A, B Engine
+	Schema string `json:"schema"`
+	A      Engine `json:"a"`
+	B      Engine `json:"b"`
 	// Seen is how many things were looked at.
-	Seen int
+	Seen int `json:"seen"`
 	// Differences are those that are not the same on both, in the order in which they were looked at.
-	Differences []Difference
+	Differences []Difference `json:"differences"`
 }
 
 // Difference is one thing that is not the same. Text that a script prints is quoted.
 type Difference struct {
-	What string // as in "environment: HOME"
-	A, B string // "-" where there is none
+	What string `json:"what"` // as in "environment: HOME"
+	A    string `json:"a"`    // Absent where there is none
+	B    string `json:"b"`
+	Why  string `json:"why,omitempty"` // where it comes from, if Explain was told
+}
+
+// Absent is the value of what there is on the other driver only.
+const Absent = "-"
+
+// Explain sets the Why of every difference to what why returns.
+func (c *Comparison) Explain(why func(Difference) string) {
+	for i := range c.Differences {
+		c.Differences[i].Why = why(c.Differences[i])
+	}
 }
 
 // observation is one thing that was looked at.
@@ -48,31 +62,34 @@ func Diff(ctx context.Context, a, b *Harness, script string) (*Comparison, error
 	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
-	c := &Comparison{A: engines[0], B: engines[1]}
+	c := &Comparison{Schema: DiffSchema, A: engines[0], B: engines[1], Differences: []Difference{}}
 	c.compare(seen[0], seen[1])
 	return c, nil
 }
 
+// compare looks at what A has, in its order, and then at what only B has.
 func (c *Comparison) compare(a, b []observation) {
 	values := map[string]string{}
 	for _, o := range b {
 		values[o.what] = o.value
 	}
-	for _, o := range a {
+	see := func(what, valueA, valueB string) {
 		c.Seen++
-		other, ok := values[o.what]
+		if valueA != valueB {
+			c.Differences = append(c.Differences, Difference{What: what, A: valueA, B: valueB})
+		}
+	}
+	for _, o := range a {
+		other, both := values[o.what]
+		if !both {
+			other = Absent
+		}
 		delete(values, o.what)
-		if !ok {
-			other = "-"
-		}
-		if other != o.value {
-			c.Differences = append(c.Differences, Difference{What: o.what, A: o.value, B: other})
-		}
+		see(o.what, o.value, other)
 	}
 	for _, o := range b {
 		if _, alone := values[o.what]; alone {
-			c.Seen++
-			c.Differences = append(c.Differences, Difference{What: o.what, A: "-", B: o.value})
+			see(o.what, Absent, o.value)
 		}
 	}
 }
@@ -91,7 +108,7 @@ func observe(ctx context.Context, h *Harness, script string) (seen []observation
 		return nil, Engine{}, err
 	}
 	defer r.release(ctx, sb, false) //nolint:errcheck // without retiring it nothing is stopped
-	o := &observer{sb: sb}
+	o := &observer{sb: sb, info: r.info, at: map[string]int{}}
 	if script != "" {
 		o.command(ctx, "script", core.Shell(script))
 	} else {
@@ -103,15 +120,23 @@ func observe(ctx context.Context, h *Harness, script string) (seen []observation
 // observer collects observations of one sandbox.
 type observer struct {
 	sb   Sandbox
+	info *core.Info
 	seen []observation
-	err  error // of a sandbox that cannot be looked at any more
+	at   map[string]int // where in seen a thing is
+	err  error          // of a sandbox that cannot be looked at any more
 	host string
 }
 
+// add adds an observation. What is seen twice has both values.
 func (o *observer) add(what, value string) {
 	if o.host != "" {
 		value = strings.ReplaceAll(value, o.host, "HOSTNAME") // it is the sandbox's own
 	}
+	if i, again := o.at[what]; again {
+		o.seen[i].value += "; " + value
+		return
+	}
+	o.at[what] = len(o.seen)
 	o.seen = append(o.seen, observation{what, value})
 }
 
@@ -123,14 +148,16 @@ func (o *observer) command(ctx context.Context, what string, cmd *core.Command) 
 		return
 	}
 	o.add(what+": ending", ending(res))
-	for name, out := range map[string]*core.Output{"stdout": &res.Stdout, "stderr": &res.Stderr, "both in order": &res.Combined} {
-		text := fmt.Sprintf("%q", out.Bytes())
-		if out.Truncated {
-			text += fmt.Sprintf(" of %d bytes", out.Total)
+	for _, part := range []struct {
+		name string
+		out  *core.Output
+	}{{"stdout", &res.Stdout}, {"stderr", &res.Stderr}, {"both in order", &res.Combined}} {
+		text := fmt.Sprintf("%q", part.out.Bytes())
+		if part.out.Truncated {
+			text += fmt.Sprintf(" of %d bytes", part.out.Total)
 		}
-		o.add(what+": "+name, text)
+		o.add(what+": "+part.name, text)
 	}
-	slices.SortStableFunc(o.seen[len(o.seen)-3:], func(a, b observation) int { return cmp.Compare(a.what, b.what) })
 }
 
 // lines runs a script that prints lines "KEY VALUE", or "KEY=VALUE", and adds each.
@@ -157,37 +184,4 @@ func codeText(err error) string {
 		return "none"
 	}
 	return string(core.CodeOf(err))
-}
-
-// WriteText writes the comparison for people, one difference after the other.
-func (c *Comparison) WriteText(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "A is %s, B is %s: %d of %d observations differ\n", c.A.name(), c.B.name(), len(c.Differences), c.Seen)
-	for _, d := range c.Differences {
-		fmt.Fprintf(&b, "\n%s\n  A  %s\n  B  %s\n", d.What, d.A, d.B)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// WriteMarkdown writes the comparison as a table.
-func (c *Comparison) WriteMarkdown(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "| What | %s | %s |\n| --- | --- | --- |\n", c.A.name(), c.B.name())
-	for _, d := range c.Differences {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", cell(d.What), cell(d.A), cell(d.B))
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-func (e *Engine) name() string { return strings.TrimSpace(e.Engine + " " + e.Version) }
-
-// cell is a text as a table has room for it.
-func cell(s string) string {
-	const most = 200
-	if len(s) > most {
-		s = s[:most] + " ..."
-	}
-	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(strings.ToValidUTF8(s, "\ufffd"))
 }

@@ -23,9 +23,8 @@ const (
 
 // conformanceOptions are the flags of `caisson conformance`.
 type conformanceOptions struct {
+	sandboxOptions
 	driver, level, run, skipKnown string
-	image, runtime                string
-	allow                         []string
 	parallel                      int
 	outputs                       []outputFile
 }
@@ -60,11 +59,7 @@ is not, and 2 if the suite could not be run.`,
 				err = o.write(rep, cmd.OutOrStdout())
 			}
 			if err != nil {
-				if stopped, ok := interrupted(ctx, err).(status); ok { //nolint:errorlint // not wrapped
-					return stopped
-				}
-				fmt.Fprintln(cmd.ErrOrStderr(), "caisson: "+oneLine(err))
-				return status(exitNoReport)
+				return interrupted(ctx, err)
 			}
 			fmt.Fprintln(cmd.ErrOrStderr(), rep.Summary())
 			if !rep.Conformant {
@@ -86,7 +81,7 @@ is not, and 2 if the suite could not be run.`,
 		out := &o.outputs[i]
 		f.StringVar(&out.path, out.flag, "", "write the report as "+out.about+" to `FILE`; - is the standard output")
 	}
-	return cmd
+	return failWith(exitNoReport, cmd)
 }
 
 func (o *conformanceOptions) check(ctx context.Context, log io.Writer) (*conformance.Report, error) {
@@ -116,13 +111,8 @@ func (o *conformanceOptions) check(ctx context.Context, log io.Writer) (*conform
 
 // prepare sets what sandboxes are started from, and makes it ready, so that no case waits for that.
 func (o *conformanceOptions) prepare(ctx context.Context, h *conformance.Harness, log io.Writer) error {
-	flags := runOptions{image: o.image, runtime: o.runtime, allow: o.allow}
-	spec, err := flags.spec()
+	spec, err := o.spec()
 	if err != nil {
-		return err
-	}
-	j := &job{spec: spec, images: shellImages()}
-	if err := flags.setSource(j); err != nil {
 		return err
 	}
 	drv, err := openDriver(ctx, o.driver, io.Discard)
@@ -140,7 +130,7 @@ func (o *conformanceOptions) prepare(ctx context.Context, h *conformance.Harness
 	if spec.Runtime == nil {
 		show := newProgress(log)
 		defer show.close()
-		if spec.Runtime, err = firstImage(ctx, drv, j.images, log, show.event); err != nil {
+		if spec.Runtime, err = firstImage(ctx, drv, o.images(shellImages()), log, show.event); err != nil {
 			return err
 		}
 	}

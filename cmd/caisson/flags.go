@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -11,14 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/docker/go-units"
 	"github.com/spf13/pflag"
 
 	"github.com/caisson-dev/caisson/core"
 )
-
-// imageEnv names the image to use when no flag does.
-const imageEnv = "CAISSON_IMAGE"
 
 // runLease is how long a sandbox outlives this program if that is killed before
 // it can clean up, and how long the program may be suspended. The tests have less time.
@@ -26,31 +21,23 @@ var runLease = time.Minute
 
 // runOptions are the flags of `caisson run`.
 type runOptions struct {
-	driver, script           string
-	image, runtime           string
-	timeout                  time.Duration
-	env, uploads, downloads  []string
-	network, profile, memory string
-	cpus                     float64
-	allow, labels            []string
-	keep, json               bool
+	sandboxOptions
+	driver, script          string
+	timeout                 time.Duration
+	env, uploads, downloads []string
+	labels                  []string
+	keep, json              bool
 }
 
 func (o *runOptions) register(f *pflag.FlagSet) {
 	f.SetInterspersed(false) // what follows FILE is for the script
 	driverFlag(f, &o.driver)
+	o.sandboxOptions.register(f)
 	f.StringVarP(&o.script, "command", "c", "", "run `SCRIPT` with the sandbox's sh")
-	f.StringVar(&o.image, "image", "", "container image to run in (default $"+imageEnv+")")
-	f.StringVar(&o.runtime, "runtime", "", "runtime to run in: a built-in `NAME` (caisson runtimes ls), a .yaml or .json file, or a directory with a list of dependencies")
 	f.DurationVar(&o.timeout, "timeout", 0, "end the command and all that it started after this time, such as 30s")
 	f.StringArrayVar(&o.env, "env", nil, "set `KEY=VALUE` for the command; KEY alone takes this program's value")
 	f.StringArrayVar(&o.uploads, "upload", nil, "copy `LOCAL[:REMOTE]`, a file or a directory, into the sandbox first")
 	f.StringArrayVar(&o.downloads, "download", nil, "copy the file `REMOTE[:LOCAL]` out of the sandbox afterwards")
-	f.StringVar(&o.network, "network", string(core.NetworkNone), "`MODE` of the network: none, default or the name of one on the engine")
-	f.StringVar(&o.profile, "profile", string(core.Strict), "isolation: strict, standard or relaxed")
-	f.StringVar(&o.memory, "memory", "", "memory limit, such as 256m or 1g (default 512m)")
-	f.Float64Var(&o.cpus, "cpus", 0, "processor limit (default 1)")
-	f.StringArrayVar(&o.allow, "allow", nil, "do without a `PROTECTION` that the engine cannot give: limits.memory, limits.cpu, limits.pids or seccomp")
 	f.StringArrayVar(&o.labels, "label", nil, "put the label `KEY=VALUE`, below "+core.LabelPrefix+", on what is made on the engine")
 	f.BoolVar(&o.keep, "keep", false, "do not remove the sandbox; what removes it later is printed")
 	f.BoolVar(&o.json, "json", false, "print the result with the captured output as JSON")
@@ -72,6 +59,9 @@ func (o *runOptions) job(args []string, program bool) (*job, error) {
 	j := &job{driver: o.driver, keep: o.keep, json: o.json}
 	var err error
 	if j.spec, err = o.spec(); err != nil {
+		return nil, err
+	}
+	if j.spec.Labels, err = parseLabels(o.labels); err != nil {
 		return nil, err
 	}
 	for _, arg := range o.uploads {
@@ -99,52 +89,20 @@ func (o *runOptions) job(args []string, program bool) (*job, error) {
 	if o.keep { // it outlives this program, and has an owner of its own to find it by
 		j.spec.Lease, j.spec.Owner = 0, "caisson-run-"+strings.ToLower(rand.Text())
 	}
-	if err := o.setSource(j); err != nil {
-		return nil, err
-	}
+	j.images = o.images(j.images)
 	return j, j.command.Validate()
 }
 
-// setSource sets what the sandbox is made from if the user says so; else the command's own images stay.
-func (o *runOptions) setSource(j *job) error {
-	switch {
-	case o.image != "" && o.runtime != "":
-		return errors.New("--image and --runtime exclude each other")
-	case o.runtime != "":
-		var err error
-		j.spec.Runtime, err = findRuntime(o.runtime)
-		return err
-	}
-	if image := cmp.Or(o.image, os.Getenv(imageEnv)); image != "" {
-		j.images = []string{image}
-	}
-	return nil
-}
-
-func (o *runOptions) spec() (*core.Spec, error) {
-	s := &core.Spec{Network: core.Network(o.network), Profile: core.Profile(o.profile)}
-	for _, w := range o.allow {
-		s.Allow = append(s.Allow, core.Weakening(w))
-	}
-	if o.memory != "" {
-		bytes, err := units.RAMInBytes(o.memory)
-		if err != nil {
-			return nil, fmt.Errorf("--memory %q: use a number of bytes, or one with k, m or g", o.memory)
-		}
-		s.Limits.Memory = bytes
-	}
-	s.Limits.CPUs = o.cpus
-	for _, entry := range o.labels {
+func parseLabels(list []string) (map[string]string, error) {
+	labels := make(map[string]string, len(list))
+	for _, entry := range list {
 		key, value, ok := strings.Cut(entry, "=")
 		if !ok {
 			return nil, fmt.Errorf("--label %q: use KEY=VALUE", entry)
 		}
-		if s.Labels == nil {
-			s.Labels = make(map[string]string)
-		}
-		s.Labels[key] = value
+		labels[key] = value
 	}
-	return s, nil
+	return labels, nil
 }
 
 // setCommand sets the command, the upload of a script file and the images that can run it.

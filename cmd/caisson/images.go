@@ -34,7 +34,7 @@ func languages() map[string]language {
 
 // firstImage returns the runtime of the first image that the driver can make
 // ready. It says so to notices if that is not the first of all.
-func firstImage(ctx context.Context, drv core.Driver, images []string, notices io.Writer, progress func(core.Progress)) (*core.Runtime, error) {
+func firstImage(ctx context.Context, drv preparer, images []string, notices io.Writer, progress func(core.Progress)) (*core.Runtime, error) {
 	var first error
 	for _, image := range images {
 		rt := &core.Runtime{Image: image}

@@ -40,9 +40,35 @@ func caisson(args []string) int {
 	}
 	if err != nil {
 		fmt.Fprintln(root.ErrOrStderr(), "caisson: "+oneLine(err))
+		if f, ok := errors.AsType[failure](err); ok {
+			return f.status
+		}
 		return exitFailure
 	}
 	return 0
+}
+
+// failure is an error of Caisson's that ends the program with a status of its own.
+type failure struct {
+	error
+	status int
+}
+
+func (f failure) Unwrap() error { return f.error }
+
+// failWith gives every error of a command, mistakes in its call among them, an exit status of its own.
+func failWith(code int, cmd *cobra.Command) *cobra.Command {
+	fail := func(err error) error {
+		if _, said := errors.AsType[status](err); err == nil || said {
+			return err
+		}
+		return failure{err, code}
+	}
+	args, run := cmd.Args, cmd.RunE
+	cmd.Args = func(cmd *cobra.Command, list []string) error { return fail(args(cmd, list)) }
+	cmd.RunE = func(cmd *cobra.Command, list []string) error { return fail(run(cmd, list)) }
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return fail(flagError(cmd, err)) })
+	return cmd
 }
 
 func newRoot() *cobra.Command {
@@ -53,11 +79,13 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())
-	})
-	root.AddCommand(newRun(), newDoctor(), newRuntimes(), newConformance(), newSessions(), newGC(), newVersion())
+	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(newRun(), newDoctor(), newRuntimes(), newConformance(), newDiff(), newSessions(), newGC(), newVersion())
 	return root
+}
+
+func flagError(cmd *cobra.Command, err error) error {
+	return fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())
 }
 
 // oneLine returns the text of err without line breaks.
