@@ -62,6 +62,7 @@ func concurrencyCases() []Case {
 			r, w := io.Pipe()
 			ctx, cancel := context.WithCancel(e.Context())
 			slow := e.execute(ctx, sb, &core.Command{Args: []string{"yes"}, Stdout: w})
+			e.Cleanup(func() { cancel(); _ = r.Close() })
 			if _, err := io.ReadFull(r, make([]byte, 100)); err != nil {
 				e.Errorf("the first output: %v", err)
 			}

@@ -24,7 +24,7 @@ var trees = []struct{ name, title, script string }{
 	{"double-fork", "grandchildren whose parent has ended", "(setsid " + sleeper + " &); (" + sleeper + " &); " + sleeper},
 	{"nohup", "children that ignore the hang-up", "nohup " + sleeper + " >/dev/null 2>&1 & " + sleeper},
 	{"ignores-term", "processes that ignore every signal that can be ignored", "trap '' TERM HUP INT; " + sleeper + " & " + sleeper + "; " + sleeper + "; " + sleeper},
-	{"stopped", "children that are stopped", sleeper + " & kill -STOP $!; setsid " + sleeper + " & kill -STOP $!; " + sleeper},
+	{"stopped", "children that are stopped", `stop() { while ! grep -q "^$1$" "$D/pids"; do sleep 0.01; done; kill -STOP $1; }; ` + sleeper + " & stop $!; setsid " + sleeper + " & stop $!; " + sleeper},
 	{"silent", "processes that have closed their output", sleeper + " >/dev/null 2>&1 </dev/null & exec " + sleeper + " >/dev/null 2>&1"},
 	{"forking", "children that keep forking", "while :; do setsid " + sleeper + " & sleep 0.02; done & while :; do " + sleeper + " & sleep 0.02; done"},
 }

@@ -3,11 +3,14 @@ package conformance_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -18,18 +21,19 @@ import (
 	"github.com/caisson-dev/caisson/drivers/fake"
 )
 
-// The record of the proof, a line "caught|missed SABOTEUR: CASES" each.
+// The record of the proof: a line "suite DIGEST", and a line "caught|missed SABOTEUR: CASES" each.
 const proofFile = "testdata/proof.golden"
 
-// proofMode is what CAISSON_PROOF says: "quick" tries each saboteur on the cases that
-// are to catch it, "full" on all of them, and "update" writes the record anew.
-// With CAISSON_SABOTEUR only those whose name contains it are tried.
-var proofMode, onlySaboteur = os.Getenv("CAISSON_PROOF"), os.Getenv("CAISSON_SABOTEUR")
+// proofMode is what CAISSON_PROOF says. Without it each saboteur is tried on the
+// cases that the record names; with "full" on all of them, and "update" writes
+// the record anew. With CAISSON_SABOTEUR only those whose name it matches are tried.
+var proofMode, onlySaboteurs = os.Getenv("CAISSON_PROOF"), regexp.MustCompile(os.Getenv("CAISSON_SABOTEUR"))
 
 // honest is the harness of a driver that keeps every promise: the fake, of
 // which a second driver shares the engine of the first.
-func honest() *conformance.Harness {
-	engine := fake.New(nil)
+func honest() *conformance.Harness { return honestOn(fake.New(nil)) }
+
+func honestOn(engine *fake.Driver) *conformance.Harness {
 	return &conformance.Harness{
 		Open:         func(context.Context) (core.Driver, error) { return declaring{engine}, nil },
 		Spec:         core.Spec{Runtime: &core.Runtime{Image: "debian"}, Allow: unable},
@@ -69,17 +73,33 @@ func (d declaring) Start(ctx context.Context, spec *core.Spec) (core.Backend, er
 	return d.Driver.Start(ctx, spec)
 }
 
-// wanted skips the proof, which takes minutes and a machine of its own, unless it is asked for.
-func wanted(t *testing.T) {
+// bubble runs cases on a sabotaged driver, or on the honest one for a nil, in a
+// bubble of its own, where waiting takes no time and no load of the machine
+// makes anything late.
+func bubble(t *testing.T, s *saboteur.Saboteur, cases []conformance.Case) *conformance.Report {
 	t.Helper()
-	if proofMode == "" {
-		t.Skip("the proof of the suite takes minutes: set CAISSON_PROOF to quick, full or update")
-	}
+	var rep *conformance.Report
+	var err error
+	synctest.Test(t, func(t *testing.T) {
+		engine := fake.New(nil)
+		h := honestOn(engine)
+		if s != nil {
+			h = s.Harness(h)
+		}
+		rep, err = conformance.Check(t.Context(), h, &conformance.Options{Cases: cases})
+		left, listErr := engine.Sandboxes(t.Context(), "")
+		require.NoError(t, listErr)
+		for _, l := range left {
+			engine.Lose(l.ID) // no bubble ends before all that runs in it
+		}
+		time.Sleep(time.Minute) // nor before what a saboteur has put off
+	})
+	require.NoError(t, err)
+	return rep
 }
 
 func TestTheHonestPass(t *testing.T) {
-	rep, err := conformance.Check(t.Context(), honest(), nil)
-	require.NoError(t, err)
+	rep := bubble(t, nil, conformance.Cases())
 	for _, res := range rep.Results {
 		if res.Status != conformance.Pass {
 			t.Errorf("%s: %s %s %q", res.ID, res.Status, res.Reason, res.Failures)
@@ -89,134 +109,146 @@ func TestTheHonestPass(t *testing.T) {
 	require.True(t, rep.Conformant)
 }
 
-func TestProof(t *testing.T) {
-	wanted(t)
-	record := readProof(t)
-	slots := make(chan struct{}, 8) // most of the time is waiting
-	var all sync.WaitGroup
-	var mu sync.Mutex
-	lines := map[string]string{}
-	for _, s := range saboteur.All() {
-		if !strings.Contains(s.Name, onlySaboteur) {
-			continue
-		}
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
-			recorded, start := record[s.Name], time.Now()
-			by, err := caughtBy(t.Context(), &s, recorded, conformance.Cases())
-			if err != nil {
-				t.Errorf("%s: %v", s.Name, err)
-			}
-			if !slices.Contains(by, s.Target) {
-				t.Errorf("%s: not caught by %s, which is made to catch it; %s", s.Name, s.Target, s.Breaks)
-			}
-			if proofMode != "update" && !slices.Equal(by, recorded) {
-				t.Errorf("%s: caught by %q, recorded %q", s.Name, by, recorded)
-			}
-			if testing.Verbose() {
-				fmt.Printf("%6.1f s %s: caught by %d\n", time.Since(start).Seconds(), s.Name, len(by))
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			word := "missed"
-			if slices.Contains(by, s.Target) {
-				word = "caught"
-			}
-			lines[s.Name] = fmt.Sprintf("%s %s: %s\n", word, s.Name, strings.Join(by, " "))
-		})
-	}
-	all.Wait()
-	if onlySaboteur != "" {
-		return
-	}
-	require.GreaterOrEqual(t, len(lines), 40)
-	if proofMode == "update" {
-		var text strings.Builder
-		for _, s := range saboteur.All() {
-			text.WriteString(lines[s.Name])
-		}
-		require.NoError(t, os.WriteFile(proofFile, []byte(text.String()), 0o644)) //nolint:gosec // a file of the repository
-		return
-	}
-	for name := range record {
-		require.Contains(t, lines, name, "the record names a saboteur that there is not")
-	}
-}
+// alone is held for reading by bubbles, and for writing by those whose cases count the goroutines of the process.
+var alone sync.RWMutex
 
-// caughtBy returns the cases that fail on a saboteur. A case whose outcome is
-// not the recorded one, or not recorded, gets a second chance alone: what the
-// load of many runs at once does to it proves nothing.
-func caughtBy(ctx context.Context, s *saboteur.Saboteur, recorded []string, cases []conformance.Case) ([]string, error) {
-	cases = slices.DeleteFunc(slices.Clone(cases), func(c conformance.Case) bool {
-		if proofMode == "" {
-			return c.ID != s.Target && !slices.Contains(recorded, c.ID)
-		}
-		return c.Level == conformance.Gold && c.ID != s.Target // they are heavy, and each has a saboteur of its own
-	})
-	rep, err := conformance.Check(ctx, s.Harness(honest()), &conformance.Options{Cases: cases})
-	if err != nil {
-		return nil, err
-	}
-	var by []string
-	for i, res := range rep.Results {
-		bad := res.Bad()
-		for try := 0; try < 2 && (proofMode == "update" && bad || proofMode != "update" && bad != slices.Contains(recorded, res.ID)); try++ {
-			again, err := conformance.Check(ctx, s.Harness(honest()), &conformance.Options{Cases: cases[i : i+1]})
-			if err != nil {
-				return nil, err
-			}
-			bad = again.Results[0].Bad()
-		}
-		if bad {
-			by = append(by, res.ID)
-		}
-	}
-	return by, nil
-}
-
-func readProof(t *testing.T) map[string][]string {
+// catches reports whether a case fails on a saboteur.
+func catches(t *testing.T, s *saboteur.Saboteur, c conformance.Case) bool {
 	t.Helper()
-	data, err := os.ReadFile(proofFile)
-	require.NoError(t, err)
-	record := map[string][]string{}
-	for line := range strings.Lines(string(data)) {
-		what, cases, ok := strings.Cut(strings.TrimSpace(line), ":")
-		_, name, spaced := strings.Cut(what, " ")
-		require.True(t, ok && spaced, "line %q", line)
-		record[name] = strings.Fields(cases)
+	if c.ID == "concurrency/no-leak" || c.ID == "lifecycle/cycles" {
+		alone.Lock()
+		defer alone.Unlock()
+	} else {
+		alone.RLock()
+		defer alone.RUnlock()
 	}
-	return record
+	return bubble(t, s, []conformance.Case{c}).Results[0].Bad()
 }
 
-func TestEveryCaseIsProven(t *testing.T) {
-	wanted(t)
+// prove returns what is wrong with the record of a saboteur: cases that should
+// catch it and do not, or, of those that are tried, the other way round.
+func prove(t *testing.T, s *saboteur.Saboteur, recorded []string, try []conformance.Case) (by, wrong []string) {
+	t.Helper()
+	if !slices.Contains(recorded, s.Target) {
+		wrong = append(wrong, s.Target+" is made to catch it and does not")
+	}
+	for _, c := range try {
+		caught := catches(t, s, c)
+		if caught {
+			by = append(by, c.ID)
+		}
+		if caught != slices.Contains(recorded, c.ID) {
+			wrong = append(wrong, fmt.Sprintf("%s catches it: %v", c.ID, caught))
+		}
+	}
+	return by, wrong
+}
+
+// tried returns the cases that a saboteur is tried on.
+func tried(s *saboteur.Saboteur, recorded []string) []conformance.Case {
+	return slices.DeleteFunc(conformance.Cases(), func(c conformance.Case) bool {
+		named := c.ID == s.Target || slices.Contains(recorded, c.ID)
+		return !named && (proofMode == "" || c.Level == conformance.Gold) // gold cases are heavy, and each has saboteurs of its own
+	})
+}
+
+func TestProof(t *testing.T) {
+	suite, record := readProof(t)
+	update := proofMode == "update"
+	if !update {
+		require.Equal(t, conformance.SuiteDigest(), suite, "the cases have changed since they were proven: run with CAISSON_PROOF=update")
+	}
+	var mu sync.Mutex
+	found := maps.Clone(record)
+	t.Run("saboteurs", func(t *testing.T) {
+		for _, s := range saboteur.All() {
+			if !onlySaboteurs.MatchString(s.Name) {
+				continue
+			}
+			t.Run(s.Name, func(t *testing.T) {
+				t.Parallel()
+				by, wrong := prove(t, &s, record[s.Name], tried(&s, record[s.Name]))
+				if !update && len(wrong) > 0 {
+					t.Errorf("%s; the record differs: %q", s.Breaks, wrong)
+				}
+				if update && !slices.Contains(by, s.Target) {
+					t.Errorf("%s; not caught by %s, only by %q", s.Breaks, s.Target, by)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				found[s.Name] = by
+			})
+		}
+	})
+	if update && !t.Failed() {
+		writeProof(t, found)
+	}
+}
+
+// TestEverySaboteurIsRecorded and every case is named by one.
+func TestEverySaboteurIsRecorded(t *testing.T) {
+	_, record := readProof(t)
 	proven := map[string]bool{}
-	for _, cases := range readProof(t) {
-		for _, id := range cases {
+	for _, s := range saboteur.All() {
+		require.Contains(t, record, s.Name, "prove it with CAISSON_PROOF=update CAISSON_SABOTEUR=%s", s.Name)
+		for _, id := range record[s.Name] {
 			proven[id] = true
 		}
+		delete(record, s.Name)
 	}
+	require.Empty(t, record, "the record names saboteurs that there are not")
 	for _, c := range conformance.Cases() {
 		require.True(t, proven[c.ID], "no saboteur is caught by %s: write one", c.ID)
 	}
 }
 
-// TestMutants makes one case after the other always pass. The proof must notice.
+// TestMutants makes one case after the other always pass. The proof must notice each.
 func TestMutants(t *testing.T) {
-	wanted(t)
-	record := readProof(t)
-	saboteurs := map[string]*saboteur.Saboteur{} // one that each case catches
-	for _, s := range saboteur.All() {
-		for _, id := range record[s.Name] {
-			saboteurs[id] = &s
-		}
-	}
+	_, record := readProof(t)
 	for _, c := range conformance.Cases() {
-		c.Run = func(*conformance.Env) {}
-		s := saboteurs[c.ID]
-		by, err := caughtBy(t.Context(), s, []string{c.ID}, []conformance.Case{c})
-		require.NoError(t, err)
-		require.NotContains(t, by, c.ID, "a case that always passes catches %s", s.Name)
+		t.Run(c.ID, func(t *testing.T) {
+			t.Parallel()
+			mutant, noticed := c, false
+			mutant.Run = func(*conformance.Env) {}
+			for _, s := range saboteur.All() {
+				if recorded := record[s.Name]; slices.Contains(recorded, c.ID) {
+					_, wrong := prove(t, &s, recorded, []conformance.Case{mutant})
+					noticed = noticed || len(wrong) > 0
+				}
+			}
+			require.True(t, noticed, "%s always passes, and the proof does not notice", c.ID)
+		})
 	}
+}
+
+func readProof(t *testing.T) (suite string, record map[string][]string) {
+	t.Helper()
+	data, err := os.ReadFile(proofFile)
+	require.NoError(t, err)
+	record = map[string][]string{}
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(line, "suite "); ok {
+			suite = strings.TrimSpace(rest)
+			continue
+		}
+		what, cases, ok := strings.Cut(strings.TrimSpace(line), ":")
+		_, name, spaced := strings.Cut(what, " ")
+		require.True(t, ok && spaced, "line %q", line)
+		record[name] = strings.Fields(cases)
+	}
+	return suite, record
+}
+
+func writeProof(t *testing.T, record map[string][]string) {
+	t.Helper()
+	var text strings.Builder
+	fmt.Fprintf(&text, "suite %s\n", conformance.SuiteDigest())
+	for _, s := range saboteur.All() {
+		word := "missed"
+		if slices.Contains(record[s.Name], s.Target) {
+			word = "caught"
+		}
+		fmt.Fprintf(&text, "%s %s: %s\n", word, s.Name, strings.Join(record[s.Name], " "))
+	}
+	require.NoError(t, os.WriteFile(proofFile, []byte(text.String()), 0o644)) //nolint:gosec // a file of the repository
 }

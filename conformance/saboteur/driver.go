@@ -263,21 +263,20 @@ func crowds() []Saboteur {
 				return b.Upload(ctx, p, io.MultiReader(rest, strings.NewReader(strings.Repeat("x", n-1))), o)
 			}}
 		}},
-		onExecute("concurrency/slow-writer-stalls", "concurrency/slow-writer", "it waits for one command's writer before it looks at another command", func() func(context.Context, core.Backend, *core.Command) (*core.Result, error) {
+		{Name: "concurrency/slow-writer-stalls", Target: "concurrency/slow-writer", Breaks: "it waits for one command's writer before it looks at another command", arm: func() *methods {
 			var stalled atomic.Bool
-			return func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
 				if _, slow := cmd.Stdout.(*io.PipeWriter); slow && cmd.Timeout == 0 && cmd.Stdin == nil {
 					stalled.Store(true)
-					defer stalled.Store(false)
-				} else if stalled.Load() && cmd.Shell == "head -c 1000000 /dev/zero" {
+				} else if cmd.Shell == "head -c 1000000 /dev/zero" && stalled.CompareAndSwap(true, false) {
 					_ = wait(ctx, 6*time.Second)
 				}
 				return b.Execute(ctx, cmd)
-			}
-		}()),
-		onRead("concurrency/reader-stalls", "concurrency/unread-file", "it finishes one file before it begins the next", func() readFunc {
+			}}
+		}},
+		{Name: "concurrency/reader-stalls", Target: "concurrency/unread-file", Breaks: "it finishes one file before it begins the next", arm: func() *methods {
 			var open sync.Map // by path
-			return func(ctx context.Context, b core.Backend, p string, o *core.ReadOptions) (io.ReadCloser, error) {
+			return &methods{read: func(ctx context.Context, b core.Backend, p string, o *core.ReadOptions) (io.ReadCloser, error) {
 				r, err := b.Read(ctx, p, o)
 				if err != nil {
 					return nil, err
@@ -286,8 +285,8 @@ func crowds() []Saboteur {
 					_ = wait(ctx, 5*time.Second)
 				}
 				return &released{ReadCloser: r, release: func() { open.Delete(p) }}, nil
-			}
-		}()),
+			}}
+		}},
 		{Name: "concurrency/cancels-all", Target: "concurrency/cancel-one", Breaks: "it closes the common connection to cancel one command", arm: func() *methods {
 			var mu sync.Mutex
 			running := map[string][]context.CancelFunc{} // by case

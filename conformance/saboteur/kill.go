@@ -38,7 +38,7 @@ func kills() []Saboteur {
 			}
 		}),
 		onCommand("kill/timeout-late", "kill/timeout-result", "it gives a command that times out three seconds to end", func(c *core.Command) {
-			if c.Timeout > 0 {
+			if c.Timeout >= time.Second {
 				c.Timeout += 3 * time.Second
 			}
 		}),
@@ -162,18 +162,18 @@ func kills() []Saboteur {
 				return res, err
 			}}
 		}},
-		onExecute("kill/one-by-one", "kill/together", "it ends one command at a time, and takes its time", func() func(context.Context, core.Backend, *core.Command) (*core.Result, error) {
-			var queue sync.Mutex
-			return func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+		{Name: "kill/one-by-one", Target: "kill/together", Breaks: "it ends one command at a time, and takes its time", arm: func() *methods {
+			turn := make(chan struct{}, 1)
+			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
 				res, err := b.Execute(ctx, cmd)
 				if err == nil && res.Reason == core.TimedOut && cmd.Shell == "sleep 60 & sleep 60" {
-					queue.Lock()
-					defer queue.Unlock()
+					turn <- struct{}{}
 					time.Sleep(300 * time.Millisecond)
+					<-turn
 				}
 				return res, err
-			}
-		}()),
+			}}
+		}},
 	}
 }
 

@@ -60,14 +60,11 @@ func streams() []Saboteur {
 			}
 		}),
 		onExecute("streams/late", "streams/live", "it gives output to a writer when the command has ended", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
-			if cmd.Stdout == nil {
-				return b.Execute(ctx, cmd)
+			if _, talks := cmd.Stdin.(*io.PipeReader); !talks || cmd.Stdout == nil {
+				return b.Execute(ctx, cmd) // so that no endless output is kept
 			}
 			c, buffered := *cmd, new(bytes.Buffer)
-			c.Stdout = buffered
-			if _, ok := cmd.Stdin.(*io.PipeReader); ok {
-				c.Timeout = 12 * time.Second
-			}
+			c.Stdout, c.Timeout = buffered, 12*time.Second
 			res, err := b.Execute(ctx, &c)
 			if err == nil {
 				_, err = buffered.WriteTo(cmd.Stdout)

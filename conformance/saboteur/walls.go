@@ -89,9 +89,9 @@ func walls() []Saboteur {
 			}
 			return r, err
 		}),
-		onExecute("isolation/dies-of-kill-all", "isolation/kill-all", "its sandbox hangs once a command has killed the runner", hangs("kill -9 -1")),
-		onExecute("isolation/dies-of-bomb", "isolation/fork-bomb", "its sandbox hangs after a fork bomb", hangs("b() {")),
-		onExecute("isolation/dies-of-storm", "isolation/fork-storm", "its sandbox hangs after a storm of forks", hangs("f() {")),
+		{Name: "isolation/dies-of-kill-all", Target: "isolation/kill-all", Breaks: "its sandbox hangs once a command has killed the runner", arm: hangs("kill -9 -1")},
+		{Name: "isolation/dies-of-bomb", Target: "isolation/fork-bomb", Breaks: "its sandbox hangs after a fork bomb", arm: hangs("b() {")},
+		{Name: "isolation/dies-of-storm", Target: "isolation/fork-storm", Breaks: "its sandbox hangs after a storm of forks", arm: hangs("f() {")},
 		onResult("limits/oom-is-137", "limits/memory", "it reports a death for want of memory as exit code 137", func(_ *core.Command, r *core.Result) {
 			if r.Reason == core.OutOfMemory {
 				r.Reason = core.Exited
@@ -116,16 +116,18 @@ func walls() []Saboteur {
 	}
 }
 
-// hangs is an Execute that does not come back, for a while, once a script with this text was run.
-func hangs(text string) func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
-	var hung sync.Map // by backend
-	return func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
-		if _, yes := hung.Load(b); yes {
-			return nil, wait(ctx, 16*time.Second)
-		}
-		if strings.HasPrefix(cmd.Shell, text) {
-			defer hung.Store(b, nil)
-		}
-		return b.Execute(ctx, cmd)
+// hangs has an Execute that does not come back, for a while, once a script that begins so was run.
+func hangs(text string) func() *methods {
+	return func() *methods {
+		var hung sync.Map // by backend
+		return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			if _, yes := hung.Load(b); yes {
+				return nil, wait(ctx, 16*time.Second)
+			}
+			if strings.HasPrefix(cmd.Shell, text) {
+				defer hung.Store(b, nil)
+			}
+			return b.Execute(ctx, cmd)
+		}}
 	}
 }

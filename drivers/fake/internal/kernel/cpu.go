@@ -10,6 +10,9 @@ import (
 //
 // What a process computes is the time between its system calls. Go may have
 // other things to do in between, so that much of one stretch is not counted.
+// On the other hand a call counts as what it costs at least; without that a
+// loop would never end where the clock stands still while anybody computes, as
+// it does in package testing/synctest.
 type cpu struct {
 	share float64 // processors; 0 is without bound
 
@@ -21,6 +24,10 @@ type cpu struct {
 const (
 	cpuPeriod  = 100 * time.Millisecond
 	maxStretch = time.Millisecond
+
+	callCost = 2 * time.Microsecond
+	byteCost = 2 * time.Nanosecond // of what is written
+	forkCost = 50 * time.Microsecond
 )
 
 // charge counts d and returns how long the process has to wait.
@@ -43,10 +50,11 @@ func (c *cpu) charge(d time.Duration, now time.Time) time.Duration {
 	return c.start.Add(periods * cpuPeriod).Sub(now)
 }
 
-// compute counts what the process has computed since its last call, and waits if that is too much.
-func (p *Process) compute() {
+// compute counts what the process has computed since its last call, at least
+// the cost of the call that begins, and waits if that is too much.
+func (p *Process) compute(cost time.Duration) {
 	now := time.Now()
-	d := min(now.Sub(p.since), maxStretch)
+	d := max(min(now.Sub(p.since), maxStretch), cost)
 	p.since = now
 	p.used += d
 	wait := p.kernel.cpu.charge(d, now)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // private is where the numbers begin of descriptors that children do not get.
@@ -181,7 +182,7 @@ func (p *Process) Read(fd int, b []byte) (int, error) {
 
 // Write writes all of b to a descriptor. A pipe that nobody reads raises SIGPIPE, a file that gets too large SIGXFSZ.
 func (p *Process) Write(fd int, b []byte) (int, error) {
-	p.check()
+	p.checkAt(callCost + time.Duration(len(b))*byteCost)
 	d := p.files[fd]
 	if d == nil {
 		return 0, EBADF

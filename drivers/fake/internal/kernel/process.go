@@ -143,8 +143,11 @@ func (p *Process) heir() *Process {
 
 // check begins a call: it ends the goroutine if the process was killed, and
 // waits while the process is stopped or has computed too much.
-func (p *Process) check() {
-	p.compute()
+func (p *Process) check() { p.checkAt(callCost) }
+
+// checkAt begins a call that costs something.
+func (p *Process) checkAt(cost time.Duration) {
+	p.compute(cost)
 	p.proceed()
 }
 

@@ -6,7 +6,7 @@ import (
 
 // Fork starts a child that has copies of all that p has and runs main. It returns EAGAIN when there are too many.
 func (p *Process) Fork(main Program) (*Process, error) {
-	p.check()
+	p.checkAt(forkCost)
 	child := &Process{
 		User: p.User, Args: p.Args, Env: p.Env, Dir: p.Dir, Umask: p.Umask, job: p.job,
 		files: make(map[int]*descriptor, len(p.files)), parent: p,
