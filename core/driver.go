@@ -63,7 +63,9 @@ type Isolation struct {
 
 // PrepareOptions changes how a runtime is made ready. The zero value and nil are the defaults.
 type PrepareOptions struct {
-	// Progress is told of every step, from one goroutine at a time.
+	// Progress is told of every step, in the goroutine that called Prepare. No
+	// pull or build waits for it: one that is slow misses old lines of output,
+	// and hears only of the latest state of a pull.
 	Progress func(Progress)
 	// NoCache builds the image again even if it is there.
 	NoCache bool

@@ -89,7 +89,7 @@ type Spec struct {
 	Lease time.Duration
 	// Lazy makes core.Start return at once; the first use, or Sandbox.Start, starts the sandbox.
 	Lazy bool
-	// Progress is told what Start prepares. It is called from one goroutine at a time and should be quick.
+	// Progress is told what Start prepares; see PrepareOptions.
 	Progress func(Progress)
 }
 

@@ -39,6 +39,7 @@ type Driver struct {
 	engine   Engine
 	arch     atomic.Pointer[string] // of the engine; nil until it was asked
 	layers   singleflight.Group     // by tag
+	pulls    flights[struct{}]      // by reference
 	builds   flights[*built]        // by tag
 	asking   flights[string]        // for arch
 	starting chan struct{}          // a slot for each start under way

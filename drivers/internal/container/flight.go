@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/caisson-dev/caisson/core"
@@ -23,26 +24,67 @@ type flight[T any] struct {
 
 // seat is where one who waits hears of progress, in the goroutine that asked.
 type seat struct {
-	events chan core.Progress
-	gone   chan struct{} // closed when nobody listens any more
+	news chan struct{} // holds a token while there are events
+
+	mu     sync.Mutex
+	events []core.Progress
+}
+
+// maxNews is how many events wait for somebody who is slow to hear of them.
+const maxNews = 64
+
+// put adds an event, and waits for nobody. Of a pull only the latest counts. What is too much are old lines, else old steps.
+func (s *seat) put(ev core.Progress) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := len(s.events) - 1
+	switch {
+	case last >= 0 && ev.Kind == core.ProgressPull && s.events[last].Kind == ev.Kind:
+		s.events[last] = ev
+		return
+	case len(s.events) == maxNews:
+		old := max(0, slices.IndexFunc(s.events, func(ev core.Progress) bool { return ev.Kind != core.ProgressStep }))
+		s.events = slices.Delete(s.events, old, old+1)
+	}
+	s.events = append(s.events, ev)
+	select {
+	case s.news <- struct{}{}:
+	default:
+	}
+}
+
+func (s *seat) take() []core.Progress {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	events := s.events
+	s.events = nil
+	return events
 }
 
 // do returns what work returns. If work for the same key is under way it waits
 // for that. The work goes on as long as anybody waits for it, and is cancelled
-// when the last one gives up; do then returns only after it has ended.
+// when the last one gives up; do then returns only after it has ended. The work
+// does not wait for progress, which may even panic.
 func (f *flights[T]) do(ctx context.Context, key string, progress func(core.Progress), work func(context.Context, func(core.Progress)) (T, error)) (T, error) {
 	fl, s := f.board(ctx, key, work)
+	defer func() {
+		if f.leave(key, fl, s) {
+			<-fl.done
+		}
+	}()
+	tell := func() {
+		for _, ev := range s.take() {
+			progress(ev)
+		}
+	}
 	for {
 		select {
-		case ev := <-s.events:
-			progress(ev)
+		case <-s.news:
+			tell()
 		case <-fl.done:
-			f.leave(key, fl, s)
+			tell()
 			return fl.value, fl.err
 		case <-ctx.Done():
-			if f.leave(key, fl, s) {
-				<-fl.done
-			}
 			var none T
 			return none, core.Ended(ctx)
 		}
@@ -50,7 +92,7 @@ func (f *flights[T]) do(ctx context.Context, key string, progress func(core.Prog
 }
 
 func (f *flights[T]) board(ctx context.Context, key string, work func(context.Context, func(core.Progress)) (T, error)) (*flight[T], *seat) {
-	s := &seat{events: make(chan core.Progress), gone: make(chan struct{})}
+	s := &seat{news: make(chan struct{}, 1)}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if fl := f.running[key]; fl != nil {
@@ -75,25 +117,17 @@ func (f *flights[T]) board(ctx context.Context, key string, work func(context.Co
 	return fl, s
 }
 
-// tell passes an event to everybody who waits, one after the other.
+// tell passes an event to everybody who waits.
 func (f *flights[T]) tell(fl *flight[T], ev core.Progress) {
 	f.mu.Lock()
-	seats := make([]*seat, 0, len(fl.seats))
+	defer f.mu.Unlock()
 	for s := range fl.seats {
-		seats = append(seats, s)
-	}
-	f.mu.Unlock()
-	for _, s := range seats {
-		select {
-		case s.events <- ev:
-		case <-s.gone:
-		}
+		s.put(ev)
 	}
 }
 
 // leave gives up a seat and reports whether it was the last one, in which case the work is cancelled.
 func (f *flights[T]) leave(key string, fl *flight[T], s *seat) bool {
-	close(s.gone)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(fl.seats, s)

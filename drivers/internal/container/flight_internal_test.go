@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -102,4 +103,63 @@ func TestFlightPassesErrorsOn(t *testing.T) {
 	v, err := f.do(t.Context(), "k", func(core.Progress) {}, func(context.Context, func(core.Progress)) (int, error) { return 3, nil })
 	require.NoError(t, err)
 	require.Equal(t, 3, v)
+}
+
+// Who is slow to hear of progress holds up neither the work nor anybody else who waits for it.
+func TestFlightDoesNotWaitForProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f flights[int]
+		start := time.Now()
+		work := func(_ context.Context, progress func(core.Progress)) (int, error) {
+			time.Sleep(time.Second)
+			for i := range int64(1000) {
+				progress(core.Progress{Kind: core.ProgressPull, Current: i})
+			}
+			for i := range int64(1000) {
+				progress(core.Progress{Kind: core.ProgressLog, Current: i})
+				if i%500 == 0 {
+					progress(core.Progress{Kind: core.ProgressStep, Current: i})
+				}
+			}
+			return int(time.Since(start).Seconds()), nil
+		}
+		slow, heard := make(chan int), []core.Progress{}
+		go func() {
+			v, err := f.do(t.Context(), "k", func(ev core.Progress) {
+				heard = append(heard, ev)
+				time.Sleep(time.Second)
+			}, work)
+			assert.NoError(t, err)
+			slow <- v
+		}()
+		synctest.Wait()
+		v, err := f.do(t.Context(), "k", func(core.Progress) {}, work)
+		require.NoError(t, err)
+		require.Equal(t, 1, v)
+		require.Equal(t, time.Second, time.Since(start))
+		require.Equal(t, 1, <-slow)
+		require.LessOrEqual(t, len(heard), 2*maxNews+1)
+		require.Contains(t, heard, core.Progress{Kind: core.ProgressStep, Current: 0})
+		require.Contains(t, heard, core.Progress{Kind: core.ProgressStep, Current: 500})
+		require.Contains(t, heard, core.Progress{Kind: core.ProgressLog, Current: 999}, "the latest")
+	})
+}
+
+// A panic of the caller's reaches the caller, and leaves nothing behind.
+func TestFlightWhoseProgressPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f flights[int]
+		ended := false
+		work := func(ctx context.Context, progress func(core.Progress)) (int, error) {
+			progress(core.Progress{})
+			<-ctx.Done()
+			ended = true
+			return 0, ctx.Err()
+		}
+		require.PanicsWithValue(t, "boom", func() {
+			_, _ = f.do(t.Context(), "k", func(core.Progress) { panic("boom") }, work)
+		})
+		require.True(t, ended)
+		require.Empty(t, f.running)
+	})
 }

@@ -52,7 +52,10 @@ func (d *Driver) source(ctx context.Context, rt *core.Runtime, progress func(cor
 	if core.CodeOf(err) != core.ErrNotFound {
 		return img, err
 	}
-	if err := d.engine.Pull(ctx, ref, progress); err != nil {
+	_, err = d.pulls.do(ctx, ref, progress, func(ctx context.Context, progress func(core.Progress)) (struct{}, error) {
+		return struct{}{}, d.engine.Pull(ctx, ref, progress)
+	})
+	if err != nil {
 		code := core.CodeOf(err)
 		if own, ok := errors.AsType[*core.Error](err); ok && own.Err != nil {
 			err = own.Err
