@@ -228,7 +228,11 @@ func sample(t *testing.T) *conformance.Report {
 	h.Census = func(context.Context, string) ([]string, error) { return []string{"volume \x01y"}, nil }
 	return check(t, h, &conformance.Options{Cases: []conformance.Case{
 		newCase("pass", conformance.Core, passes),
-		newCase("fail", conformance.Core, func(e *conformance.Env) { e.Logf("log <1>"); e.Errorf("got \"\x00\" & <b>") }),
+		newCase("fail", conformance.Core, func(e *conformance.Env) {
+			e.Logf("log <1>")
+			e.Errorf("got \"\x00\" & <b>")
+			e.Errorf("mode: expected 5, got <6>, got 7")
+		}),
 		newCase("broken", conformance.Core, func(*conformance.Env) { panic("oops") }),
 		newCase("skip", conformance.Extended, skips), known, listed,
 	}})
@@ -282,7 +286,8 @@ func TestPage(t *testing.T) {
 	var buf bytes.Buffer
 	require.NoError(t, sample(t).WriteHTML(&buf))
 	page := buf.String()
-	for _, text := range []string{"a &lt;driver&gt;", "level none", "not conformant", "test/fail", "log &lt;1&gt;", "not today", "known_but_pass", "Left behind"} {
+	for _, text := range []string{"a &lt;driver&gt;", "level none", "not conformant", "test/fail", "log &lt;1&gt;", "not today", "known_but_pass", "Left behind",
+		"<dt>expected</dt><dd>5</dd><dt>got</dt><dd class=\"got\">&lt;6&gt;, got 7</dd>", "core 1/5", "extended 0/0"} {
 		require.Contains(t, page, text)
 	}
 	require.NotContains(t, page, "<b>\"")

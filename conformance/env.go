@@ -229,8 +229,11 @@ func ending(res *core.Result) string {
 }
 
 func short(v any) string {
-	if s, ok := v.(string); ok {
-		return fmt.Sprintf("%.200q", s)
+	switch v := v.(type) {
+	case nil:
+		return "no error" // nothing else that is compared can be nil
+	case string:
+		return fmt.Sprintf("%.200q", v)
 	}
 	return fmt.Sprint(v)
 }

@@ -43,6 +43,58 @@ func (rep *Report) Areas() []Area {
 	return areas
 }
 
+// LevelCount is how the cases of one level went.
+type LevelCount struct {
+	Level   Level
+	Reached bool // this level and those before it
+	Passed  int
+	Cases   int // without those that did not apply
+}
+
+// Levels returns the counts of each level that was asked for.
+func (rep *Report) Levels() []LevelCount {
+	var list []LevelCount
+	for _, l := range levels[1 : rep.Asked.rank()+1] {
+		count := LevelCount{Level: l, Reached: l.rank() <= rep.Level.rank()}
+		for i := range rep.Results {
+			res := &rep.Results[i]
+			if res.Level != l || res.Status == Skip {
+				continue
+			}
+			count.Cases++
+			if res.Status == Pass {
+				count.Passed++
+			}
+		}
+		list = append(list, count)
+	}
+	return list
+}
+
+// Finding is a failure in its parts. Expected and Got are empty where the failure is not about a value.
+type Finding struct{ Done, Expected, Got string }
+
+// Findings returns the failures of a result in their parts, as the cases write them: "what was done: expected X, got Y".
+func (r *Result) Findings() []Finding {
+	list := make([]Finding, len(r.Failures))
+	for i, text := range r.Failures {
+		list[i].Done = text
+		done, rest, found := strings.Cut(text, ": expected ")
+		if !found {
+			continue
+		}
+		expected, got, found := strings.Cut(rest, ", got ")
+		if !found {
+			expected, got, found = strings.Cut(rest, ", still ")
+			got = "still " + got
+		}
+		if found {
+			list[i] = Finding{Done: done, Expected: expected, Got: got}
+		}
+	}
+	return list
+}
+
 // Count returns how many of the area's cases have a status.
 func (a Area) Count(s Status) int {
 	n := 0
