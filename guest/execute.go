@@ -1,9 +1,11 @@
 package guest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/caisson-dev/caisson/core"
@@ -28,6 +30,7 @@ type execution struct {
 	out     *outputs
 	link    *link
 	call    *protocol.Call
+	sent    bool        // standard input went out with the request
 	reason  core.Reason // TimedOut or Canceled once the host has ended the command
 }
 
@@ -45,7 +48,7 @@ func (e *execution) run(ctx context.Context) (*core.Result, error) {
 	}
 	defer e.call.Forget()
 	var unread chan error // says why Stdin could not be read
-	if e.cmd.Stdin != nil {
+	if e.cmd.Stdin != nil && !e.sent {
 		in := newInput(e.cmd.Stdin)
 		defer in.end()
 		unread = make(chan error, 1)
@@ -79,7 +82,7 @@ var errTimeout = errors.New("timeout")
 func (e *execution) open(ctx context.Context) error {
 	req := &protocol.Exec{Args: e.cmd.Argv(), Env: envList(e.cmd.Env), Dir: e.cmd.Dir, Stdin: e.cmd.Stdin != nil}
 	var err error
-	e.link, e.call, err = e.backend.call(ctx, protocol.OpExec, req)
+	e.link, e.call, e.sent, err = e.backend.call(ctx, protocol.OpExec, req, e.cmd.Stdin)
 	return err
 }
 
@@ -222,31 +225,59 @@ func (w sendWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// call opens a call. It tries again on a new link only while nothing can have been sent.
-func (b *backend) call(ctx context.Context, op protocol.Op, m protocol.Message) (*link, *protocol.Call, error) {
+// call opens a call. It tries again on a new link only while nothing can have
+// been sent. What src holds goes out with the request if it is small; then sent is true.
+func (b *backend) call(ctx context.Context, op protocol.Op, m protocol.Message, src io.Reader) (
+	l *link, c *protocol.Call, sent bool, err error,
+) {
+	var whole []byte
 	for {
 		switch {
 		case b.stopped.Load():
-			return nil, nil, core.ErrStopped
+			return nil, nil, false, core.ErrStopped
 		case ctx.Err() != nil:
-			return nil, nil, core.Ended(ctx)
+			return nil, nil, false, core.Ended(ctx)
 		}
 		l, err := b.connect(ctx)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, false, err
 		}
-		c, err := l.Open(op, m)
+		if whole == nil {
+			whole = small(src)
+		}
+		c, err := l.Open(op, m, whole)
 		switch {
 		case err == nil:
-			return l, c, nil
+			return l, c, whole != nil, nil
 		case errors.Is(err, protocol.ErrClosed) && ctx.Err() == nil && !b.stopped.Load():
 			continue
 		case l.Err() != nil:
-			return nil, nil, b.broken(err)
+			return nil, nil, false, b.broken(err)
 		default:
-			return nil, nil, core.Errorf(core.ErrLimit, "", "%w", err)
+			return nil, nil, false, core.Errorf(core.ErrLimit, "", "%w", err)
 		}
 	}
+}
+
+// small reads src if that cannot block and it is small, else it returns nil.
+func small(src io.Reader) []byte {
+	var size int
+	switch r := src.(type) {
+	case *bytes.Reader:
+		size = r.Len()
+	case *bytes.Buffer:
+		size = r.Len()
+	case *strings.Reader:
+		size = r.Len()
+	default:
+		return nil
+	}
+	if size > protocol.MaxWhole {
+		return nil
+	}
+	whole := make([]byte, size)
+	_, _ = io.ReadFull(src, whole) // from memory it does not fail
+	return whole
 }
 
 // sweep opens a new runner after one died: it begins by killing what the dead one has left.

@@ -16,8 +16,8 @@ func (b *backend) Read(ctx context.Context, path string, opts *core.ReadOptions)
 	if opts == nil {
 		opts = new(core.ReadOptions)
 	}
-	l, call, err := b.call(ctx, protocol.OpRead,
-		&protocol.Read{Path: path, Offset: opts.Offset, Limit: opts.Limit, MaxSize: opts.MaxSize})
+	l, call, _, err := b.call(ctx, protocol.OpRead,
+		&protocol.Read{Path: path, Offset: opts.Offset, Limit: opts.Limit, MaxSize: opts.MaxSize}, nil)
 	if err != nil {
 		return nil, b.fail("read", path, err)
 	}

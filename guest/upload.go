@@ -15,11 +15,14 @@ func (b *backend) Upload(ctx context.Context, path string, src io.Reader, opts *
 	if opts == nil {
 		opts = new(core.UploadOptions)
 	}
-	l, call, err := b.call(ctx, protocol.OpUpload, &protocol.Upload{Path: path, Mode: opts.Mode})
+	l, call, whole, err := b.call(ctx, protocol.OpUpload, &protocol.Upload{Path: path, Mode: opts.Mode}, src)
 	if err != nil {
 		return b.fail("upload", path, err)
 	}
 	defer call.Forget()
+	if whole {
+		return b.failed("upload", path, b.await(ctx, l, call, &protocol.Empty{}))
+	}
 	in, sent := newInput(src), make(chan error, 1)
 	defer in.end()
 	go func() { // not waited for when src hangs

@@ -92,7 +92,7 @@ func find(pattern string, search *core.Search) *protocol.Find {
 
 // ask makes a call and reads its answer, which comes as content, into answer unless that is nil.
 func (b *backend) ask(ctx context.Context, op, path string, code protocol.Op, m, answer protocol.Message) error {
-	l, call, err := b.call(ctx, code, m)
+	l, call, _, err := b.call(ctx, code, m, nil)
 	if err != nil {
 		return b.fail(op, path, err)
 	}

@@ -89,6 +89,9 @@ func (f files) Remove(name string) error {
 // Rename moves a file, replacing one at to.
 func (f files) Rename(from, to string) error { return f.fs.Rename(f.user, from, to) }
 
+// Replace moves a file to where another may be.
+func (f files) Replace(from, to string) error { return f.Rename(from, to) }
+
 // makeHome makes the work directory and the home of cfg if they are missing.
 func (f files) makeHome(cfg *protocol.Config) error {
 	dirs := []string{cfg.WorkDir}

@@ -158,8 +158,10 @@ func refused(cmd *runner.Command, err error) runner.Process {
 // A failed command never ran; the value is its exit code.
 type failed int
 
-func (f failed) Wait() protocol.Exit { return protocol.Exit{Reason: core.Exited, Code: int(f)} }
-func (f failed) Kill() error         { return nil }
+func (f failed) Wait() (protocol.Exit, error) {
+	return protocol.Exit{Reason: core.Exited, Code: int(f)}, nil
+}
+func (f failed) Kill() error { return nil }
 
 // process is a command that was started.
 type process struct {
@@ -171,7 +173,7 @@ type process struct {
 const killPatience = 800 * time.Millisecond
 
 // Wait waits for the command; see runner.Process.
-func (p *process) Wait() protocol.Exit {
+func (p *process) Wait() (protocol.Exit, error) {
 	end := p.job.Wait()
 	exit := protocol.Exit{Reason: core.Exited, Code: end.Code, Usage: &core.Usage{UserTime: end.CPU, PeakMemory: end.Peak}}
 	if end.Signal != 0 {
@@ -180,7 +182,7 @@ func (p *process) Wait() protocol.Exit {
 	if end.OOM && (end.Signal == kernel.SIGKILL || end.Code == 128+int(kernel.SIGKILL)) {
 		exit.Reason = core.OutOfMemory
 	}
-	return exit
+	return exit, nil
 }
 
 // Kill ends all that the command started; see runner.Process.

@@ -30,7 +30,7 @@ func BenchmarkTrue(b *testing.B) {
 			var out, errOut bytes.Buffer
 			p, err := sys.Start(&runner.Command{Args: []string{"/bin/true"}, Dir: "/", Stdout: &out, Stderr: &errOut})
 			require.NoError(b, err)
-			require.Zero(b, p.Wait().Code)
+			require.Zero(b, wait(b, p).Code)
 		}
 	})
 }

@@ -199,7 +199,7 @@ func TestOutputIsCompleteToTheLastByte(t *testing.T) {
 		slow := &slowWriter{}
 		cmd := shell("head -c 60000 /dev/zero; printf last")
 		cmd.Stdout = slow
-		start(t, cmd).Wait()
+		wait(t, start(t, cmd))
 		require.Len(t, slow.text, 60004)
 		require.True(t, bytes.HasSuffix(slow.text, []byte("last")))
 	})
@@ -282,8 +282,8 @@ func TestManyAtOnceAreKeptApart(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			exit := p.Wait()
-			if exit.Code != i || out.String() != fmt.Sprintf("in%d out%d\n", i, i) || errOut.String() != fmt.Sprintf("err%d\n", i) {
+			exit, err := p.Wait()
+			if err != nil || exit.Code != i || out.String() != fmt.Sprintf("in%d out%d\n", i, i) || errOut.String() != fmt.Sprintf("err%d\n", i) {
 				t.Errorf("command %d: %+v %q %q", i, exit, out.String(), errOut.String())
 			}
 		})
@@ -309,7 +309,7 @@ func TestProgramThatWasJustWrittenRuns(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if exit := p.Wait(); exit.Code != 7 {
+				if exit, err := p.Wait(); err != nil || exit.Code != 7 {
 					t.Errorf("exit = %+v", exit)
 				}
 			}
@@ -329,7 +329,7 @@ func TestNothingIsLeftOpen(t *testing.T) {
 		cmd := shell("cat; sleep 100 &")
 		cmd.Stdin = strings.NewReader("x")
 		p := start(t, cmd)
-		p.Wait()
+		wait(t, p)
 		require.NoError(t, p.Kill())
 	}
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {

@@ -74,7 +74,7 @@ func TestKillMeansGone(t *testing.T) {
 				post.wait(t)
 				require.NoError(t, p.Kill())
 				require.Empty(t, census(t, length), "survivors")
-				exit := p.Wait()
+				exit := wait(t, p)
 				require.True(t, exit.Signal == "SIGKILL" || name == "has ended" && exit.Code == 0, "%+v", exit)
 			}
 			require.Len(t, census(t, neighbours), 2+1, "a process of another command was killed")
@@ -122,7 +122,7 @@ func TestKillOfAProcessWithoutItsFirstThread(t *testing.T) {
 	stat, _ := process1(child)
 	require.False(t, stat.ended())
 	require.NoError(t, p.Kill())
-	require.Equal(t, "SIGKILL", p.Wait().Signal)
+	require.Equal(t, "SIGKILL", wait(t, p).Signal)
 	_, there := process1(child)
 	require.False(t, there)
 }
@@ -167,7 +167,7 @@ func TestLeaderThatIsKilledDuringAKill(t *testing.T) {
 		both.Wait()
 		require.NoError(t, err)
 		require.Empty(t, census(t, length))
-		require.Equal(t, "SIGKILL", p.Wait().Signal)
+		require.Equal(t, "SIGKILL", wait(t, p).Signal)
 	}
 }
 
@@ -195,7 +195,7 @@ func TestCommandWhoseOutputNobodyTakesIsKilled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd.Env, cmd.Dir = []string{testPath}, "/"
-			require.Equal(t, "SIGKILL", start(t, cmd).Wait().Signal)
+			require.Equal(t, "SIGKILL", wait(t, start(t, cmd)).Signal)
 		})
 	}
 }
@@ -217,7 +217,7 @@ func TestCloseKillsEverything(t *testing.T) {
 	}
 	require.NoError(t, shared.Close())
 	for _, p := range all {
-		p.Wait()
+		wait(t, p)
 	}
 	for _, length := range lengths {
 		require.Empty(t, census(t, length))
@@ -240,5 +240,5 @@ func TestSignalReachesOnlyTheProcessThatWasSeen(t *testing.T) {
 	now, ok := process1(child)
 	require.True(t, ok && !now.ended(), "process %s was killed", strconv.Itoa(child))
 	seen.signal(unix.SIGKILL)
-	require.Equal(t, "SIGKILL", p.Wait().Signal)
+	require.Equal(t, "SIGKILL", wait(t, p).Signal)
 }

@@ -50,21 +50,21 @@ func next(list cStrings) cStrings {
 // leaderStack is in words. Nosplit functions need less than 800 bytes together, and no signal handler ever runs here.
 const leaderStack = 512
 
-// A record is what the leader writes to its status pipe: first whether the
-// command started, later how it ended. It is smaller than PIPE_BUF, so it arrives whole.
+// A record is what the leader writes to its status pipe: how the command ended,
+// or why it did not start. It is smaller than PIPE_BUF, so it arrives whole.
+// There is none for a start that worked: to wake the runner for it takes a tenth of a short command's time.
 type record struct {
 	Kind         int32 // one of the record kinds
-	Value        int32 // pid, errno or wait status
+	Value        int32 // errno or wait status
 	User, System int64 // microseconds
 	PeakMemory   int64 // KiB
 }
 
 const (
-	recordStarted = iota + 1 // Value is the command's pid
-	recordNoFork             // Value is an errno: there is no room for the command
-	recordNoDir              // its directory cannot be entered
-	recordNoExec             // its program cannot be executed
-	recordEnded              // Value is the wait status
+	recordEnded  = iota + 1 // Value is the wait status
+	recordNoFork            // Value is an errno: there is no room for the command
+	recordNoDir             // its directory cannot be entered
+	recordNoExec            // its program cannot be executed
 )
 
 const recordSize = int(unsafe.Sizeof(record{}))
@@ -163,7 +163,6 @@ func (l *leader) lead() {
 		report(&record{Kind: recordNoExec, Value: l.errno})
 	} else {
 		preferVictim(pid)
-		report(&record{Kind: recordStarted, Value: int32(pid)})
 	}
 	reap(pid, l.errno != 0)
 }

@@ -92,8 +92,16 @@ func run(t testing.TB, cmd *runner.Command) (exit protocol.Exit, stdout, stderr 
 	t.Helper()
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
-	exit = start(t, cmd).Wait()
+	exit = wait(t, start(t, cmd))
 	return exit, out.String(), errOut.String()
+}
+
+// wait waits for a command that was started.
+func wait(t testing.TB, p runner.Process) protocol.Exit {
+	t.Helper()
+	exit, err := p.Wait()
+	require.NoError(t, err)
+	return exit
 }
 
 // sh runs a script that must succeed and returns its output.

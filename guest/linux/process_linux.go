@@ -17,6 +17,7 @@ import (
 // A process is a command with its leader.
 type process struct {
 	system    *System
+	command   *runner.Command
 	leader    *leader // kept for as long as the leader or the command may use its memory
 	pid       int     // the leader's; valid until it was reaped, which takes it out of the books
 	status    *os.File
@@ -26,6 +27,7 @@ type process struct {
 	oomBefore int64
 
 	exit  protocol.Exit // set when ended is closed
+	fault error         // set when ended is closed: why nothing ran
 	ended chan struct{} // the command itself has ended
 	gone  chan struct{} // so has all that it started, and the leader
 	lost  error         // set when gone is closed: why that is not sure
@@ -85,20 +87,20 @@ func (p *process) closeFiles() {
 // outPipe returns a pipe from the leader: an end that the poller waits for, and a blocking one.
 func outPipe() (read *os.File, write int, err error) {
 	var fds [2]int
-	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return nil, -1, pipeError(err)
 	}
-	_ = unix.SetNonblock(fds[0], true)
+	_, _ = unix.FcntlInt(uintptr(fds[1]), unix.F_SETFL, 0) // it has no other flag
 	return os.NewFile(uintptr(fds[0]), "pipe"), fds[1], nil
 }
 
 // inPipe is outPipe the other way round.
 func inPipe() (write *os.File, read int, err error) {
 	var fds [2]int
-	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
 		return nil, -1, pipeError(err)
 	}
-	_ = unix.SetNonblock(fds[1], true)
+	_, _ = unix.FcntlInt(uintptr(fds[0]), unix.F_SETFL, 0) // it has no other flag
 	return os.NewFile(uintptr(fds[1]), "pipe"), fds[0], nil
 }
 
@@ -120,23 +122,26 @@ func (p *process) readRecord() (record, error) {
 
 // watch sees the command and then its leader to the end. It waits for nobody else.
 func (p *process) watch() {
-	r, err := p.readRecord()
-	if err == nil && r.Kind == recordEnded {
-		p.end(p.exitOf(&r))
+	if r, err := p.readRecord(); err == nil {
+		if r.Kind == recordEnded {
+			p.end(p.exitOf(&r), nil)
+		} else {
+			p.end(p.refused(&r))
+		}
 		_, _ = p.readRecord() // until the end of the file: the leader's
 	}
 	p.lost = p.system.bury(p)
 	select {
 	case <-p.ended:
 	default: // the leader was killed before it could tell
-		p.end(protocol.Exit{Reason: core.Signaled, Code: core.NoExitCode, Signal: "SIGKILL"})
+		p.end(protocol.Exit{Reason: core.Signaled, Code: core.NoExitCode, Signal: "SIGKILL"}, nil)
 	}
 	p.status.Close()
 	close(p.gone)
 }
 
-func (p *process) end(exit protocol.Exit) {
-	p.exit = exit
+func (p *process) end(exit protocol.Exit, fault error) {
+	p.exit, p.fault = exit, fault
 	close(p.ended)
 	p.stdout.finish()
 	p.stderr.finish()
@@ -146,11 +151,11 @@ func (p *process) end(exit protocol.Exit) {
 }
 
 // Wait returns how the command ended; see runner.Process.
-func (p *process) Wait() protocol.Exit {
+func (p *process) Wait() (protocol.Exit, error) {
 	<-p.ended
 	<-p.stdout.done
 	<-p.stderr.done
-	return p.exit
+	return p.exit, p.fault
 }
 
 func (p *process) exitOf(r *record) protocol.Exit {

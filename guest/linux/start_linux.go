@@ -7,7 +7,6 @@ import (
 	"path"
 	"strings"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"github.com/caisson-dev/caisson/core"
@@ -31,7 +30,7 @@ func (s *System) Start(cmd *runner.Command) (runner.Process, error) {
 		return nil, err
 	}
 	l.dir, l.runner, l.openFiles = dir, uintptr(s.pid), s.openFiles.Load()
-	p := &process{system: s, leader: l, oomBefore: s.oom.count(), ended: make(chan struct{}), gone: make(chan struct{})}
+	p := &process{system: s, command: cmd, leader: l, oomBefore: s.oom.count(), ended: make(chan struct{}), gone: make(chan struct{})}
 	stdin, err := p.connect(cmd)
 	if err != nil {
 		return nil, err
@@ -51,7 +50,8 @@ func (s *System) Start(cmd *runner.Command) (runner.Process, error) {
 		p.stdin = stdin
 		go feed(stdin, cmd.Stdin)
 	}
-	return p.begun(cmd)
+	go p.watch()
+	return p, nil
 }
 
 // launch starts the leader of p, and enters it in the books before anyone can take it for a stray.
@@ -71,58 +71,28 @@ func (s *System) launch(p *process) error {
 	}
 }
 
-// begun waits until the command runs its program and returns p, or what stands for a command that could not.
-func (p *process) begun(cmd *runner.Command) (runner.Process, error) {
-	r, err := p.firstRecord()
-	if err == nil && r.Kind == recordStarted {
-		go p.watch()
-		return p, nil
-	}
-	go p.watch() // the leader has said its last and ends
-	<-p.gone
-	errno := syscall.Errno(r.Value)
+// refused returns what becomes of a command that its leader could not start: an
+// exit after a line on standard error, or the error that Wait returns.
+func (p *process) refused(r *record) (protocol.Exit, error) {
+	none, errno, name := protocol.Exit{}, syscall.Errno(r.Value), p.command.Args[0]
 	switch {
-	case err != nil: // somebody killed the leader
-		return p, nil //nolint:nilerr // its end is reported by Wait
 	case r.Kind == recordNoFork || errno == syscall.EAGAIN || errno == syscall.ENOMEM:
-		return nil, core.Errorf(core.ErrResource, "", "no room for another process: %w", errno)
+		return none, core.Errorf(core.ErrResource, "", "no room for another process: %w", errno)
 	case r.Kind == recordNoDir:
-		return nil, badDir(cmd.Dir, errno)
+		return none, badDir(p.command.Dir, errno)
 	}
-	name := cmd.Args[0]
 	code, text := 126, errno.Error()
 	switch {
 	case errno == syscall.ENOENT:
 		code, text = 127, "not found"
-	case errno == syscall.EACCES && isDir(cmd.Dir, name):
+	case errno == syscall.EACCES && isDir(p.command.Dir, name):
 		text = "is a directory"
 	}
-	_, _ = io.WriteString(cmd.Stderr, name+": "+text+"\n") // who does not take it does without
-	return failed(code), nil
+	p.stderr.finish()
+	<-p.stderr.done                                              // nobody else writes there now
+	_, _ = io.WriteString(p.command.Stderr, name+": "+text+"\n") // who does not take it does without
+	return protocol.Exit{Reason: core.Exited, Code: code}, nil
 }
-
-// startPatience is how long a leader may be silent before it is woken.
-const startPatience = 50 * time.Millisecond
-
-// firstRecord waits for the leader's first word. A hostile command can be quick
-// enough to stop its leader before that, so one that is silent is made to go on.
-func (p *process) firstRecord() (record, error) {
-	for {
-		_ = p.status.SetReadDeadline(time.Now().Add(startPatience))
-		r, err := p.readRecord()
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			_ = p.status.SetReadDeadline(time.Time{})
-			return r, err
-		}
-		_ = unix.Kill(p.pid, unix.SIGCONT)
-	}
-}
-
-// A failed command is one whose program could not be executed; the value is its exit code.
-type failed int
-
-func (f failed) Wait() protocol.Exit { return protocol.Exit{Reason: core.Exited, Code: int(f)} }
-func (f failed) Kill() error         { return nil }
 
 func isDir(dir, name string) bool {
 	if !strings.Contains(name, "/") {

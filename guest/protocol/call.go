@@ -20,7 +20,8 @@ type Call struct {
 	unacked  int // cost of what was taken from the queue and not yet credited
 	buffered int // cost of what the peer has sent and was not credited for
 	eof      bool
-	credit   int // what this side may still send
+	credit   int    // what this side may still send
+	deferred []byte // frames that go out before the next one
 	err      error
 	broken   bool
 
@@ -60,12 +61,39 @@ func (c *Call) Send(ch Channel, p []byte) error {
 		if err := c.spend(cost(n)); err != nil {
 			return err
 		}
-		if err := c.conn.write(&frame{kind: kindData, channel: ch, call: c.id, payload: p[:n]}); err != nil {
+		if err := c.write(&frame{kind: kindData, channel: ch, call: c.id, payload: p[:n]}); err != nil {
 			return err
 		}
 		p = p[n:]
 	}
 	return nil
+}
+
+// Defer is Send for a piece after which the call soon sends something else: if
+// it is small, the two go out together.
+func (c *Call) Defer(ch Channel, p []byte) error {
+	c.mu.Lock()
+	small := len(c.deferred)+len(p) <= maxDeferred
+	c.mu.Unlock()
+	if !small {
+		return c.Send(ch, p)
+	}
+	if err := c.spend(cost(len(p))); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.deferred = appendFrame(c.deferred, &frame{kind: kindData, channel: ch, call: c.id, payload: p})
+	c.mu.Unlock()
+	return nil
+}
+
+// write sends a frame of the call, after those that were deferred.
+func (c *Call) write(f *frame) error {
+	c.mu.Lock()
+	before := c.deferred
+	c.deferred = nil
+	c.mu.Unlock()
+	return c.conn.write(before, f)
 }
 
 func (c *Call) spend(n int) error {
@@ -85,7 +113,7 @@ func (c *Call) spend(n int) error {
 }
 
 // CloseSend tells the other side that no more data comes.
-func (c *Call) CloseSend() error { return c.conn.write(&frame{kind: kindEOF, call: c.id}) }
+func (c *Call) CloseSend() error { return c.write(&frame{kind: kindEOF, call: c.id}) }
 
 // Receive returns the next data, io.EOF when the other side has closed its
 // direction or ended the call, or the error that the connection ended with.
@@ -116,7 +144,7 @@ func (c *Call) Receive() (Data, error) {
 	}
 	c.mu.Unlock()
 	if grant > 0 {
-		_ = c.conn.write(&frame{kind: kindCredit, call: c.id, payload: binary.BigEndian.AppendUint32(nil, uint32(grant))})
+		_ = c.conn.write(nil, &frame{kind: kindCredit, call: c.id, payload: binary.BigEndian.AppendUint32(nil, uint32(grant))})
 	}
 	return d, nil
 }
@@ -125,7 +153,7 @@ func (c *Call) Receive() (Data, error) {
 func (c *Call) End(answer []byte) error {
 	c.conn.forget(c)
 	c.Break()
-	return c.conn.write(&frame{kind: kindEnd, call: c.id, payload: answer})
+	return c.write(&frame{kind: kindEnd, call: c.id, payload: answer})
 }
 
 // Cancel asks the guest to end the call. It does not wait.

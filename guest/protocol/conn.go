@@ -64,8 +64,10 @@ func NewConn(rw io.ReadWriteCloser, accept func(*Call, Op, []byte)) *Conn {
 	return c
 }
 
-// Open begins a call. After ErrClosed nothing was sent; after another error it may have been.
-func (c *Conn) Open(op Op, m Message) (*Call, error) {
+// Open begins a call. If whole is not nil, it is all that this side sends with
+// the call, MaxWhole bytes at most, and goes out together with the request.
+// After ErrClosed nothing was sent; after another error it may have been.
+func (c *Conn) Open(op Op, m Message, whole []byte) (*Call, error) {
 	payload := append([]byte{byte(op)}, Marshal(m)...)
 	if len(payload) > maxOpen {
 		return nil, fmt.Errorf("request of %d bytes exceeds %d", len(payload), maxOpen)
@@ -81,9 +83,17 @@ func (c *Conn) Open(op Op, m Message) (*Call, error) {
 	}
 	c.last++
 	call := newCall(c, c.last)
+	frames := []*frame{{kind: kindOpen, call: call.id, payload: payload}}
+	if len(whole) > 0 {
+		call.credit -= cost(len(whole))
+		frames = append(frames, &frame{kind: kindData, channel: Content, call: call.id, payload: whole})
+	}
+	if whole != nil {
+		frames = append(frames, &frame{kind: kindEOF, call: call.id})
+	}
 	c.calls[call.id] = call
 	c.mu.Unlock()
-	if err := c.write(&frame{kind: kindOpen, call: call.id, payload: payload}); err != nil {
+	if err := c.write(nil, frames...); err != nil {
 		return nil, err
 	}
 	return call, nil
@@ -91,7 +101,7 @@ func (c *Conn) Open(op Op, m Message) (*Call, error) {
 
 // SendHello sends the first message of this side.
 func (c *Conn) SendHello(payload []byte) error {
-	return c.write(&frame{kind: kindHello, payload: append([]byte{Version}, payload...)})
+	return c.write(nil, &frame{kind: kindHello, payload: append([]byte{Version}, payload...)})
 }
 
 // Hello waits for the first message of the other side, until the connection or stop ends.
@@ -181,25 +191,29 @@ func (c *Conn) controlLoop() {
 		c.pending.ping, c.pending.pong, c.pending.cancels = false, false, nil
 		c.mu.Unlock()
 		for _, call := range p.cancels {
-			_ = c.write(&frame{kind: kindCancel, call: call})
+			_ = c.write(nil, &frame{kind: kindCancel, call: call})
 		}
 		if p.ping {
-			_ = c.write(&frame{kind: kindPing})
+			_ = c.write(nil, &frame{kind: kindPing})
 		}
 		if p.pong {
-			_ = c.write(&frame{kind: kindPong})
+			_ = c.write(nil, &frame{kind: kindPong})
 		}
 	}
 }
 
-// write sends one frame with one Write. An error ends the connection.
-func (c *Conn) write(f *frame) error {
+// write sends encoded frames, then others, with one Write: each wakes every
+// process between the two sides. An error ends the connection.
+func (c *Conn) write(encoded []byte, frames ...*frame) error {
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
 	if err := c.Err(); err != nil {
 		return err
 	}
-	c.writeBuf = appendFrame(c.writeBuf[:0], f)
+	c.writeBuf = append(c.writeBuf[:0], encoded...)
+	for _, f := range frames {
+		c.writeBuf = appendFrame(c.writeBuf, f)
+	}
 	_, err := c.rw.Write(c.writeBuf)
 	if cap(c.writeBuf) > 2*maxData {
 		c.writeBuf = nil

@@ -8,6 +8,7 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,7 +44,7 @@ func echo(call *Call, _ Op, _ []byte) {
 
 func TestCallEchoesMoreThanItsWindow(t *testing.T) {
 	host, _ := pair(t, echo)
-	call, err := host.Open(OpExec, &Exec{Args: []string{"x"}})
+	call, err := host.Open(OpExec, &Exec{Args: []string{"x"}}, nil)
 	require.NoError(t, err)
 	want := bytes.Repeat([]byte("0123456789abcdef"), 4*window/16)
 	go func() {
@@ -67,6 +68,75 @@ func TestCallEchoesMoreThanItsWindow(t *testing.T) {
 	require.Equal(t, 7, n.N)
 }
 
+// counted counts the writes of one side.
+type counted struct {
+	net.Conn
+	writes atomic.Int64
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(p)
+}
+
+func TestSmallCallIsOneWriteEachWay(t *testing.T) {
+	a, b := net.Pipe()
+	there, back := &counted{Conn: a}, &counted{Conn: b}
+	host := NewConn(there, nil)
+	guest := NewConn(back, func(call *Call, _ Op, _ []byte) {
+		d, err := call.Receive()
+		if err == nil {
+			_, err = call.Receive()
+		}
+		if !errors.Is(err, io.EOF) {
+			t.Errorf("after all: %v", err)
+		}
+		_ = call.Defer(Begin, nil)
+		_ = call.Defer(Content, d.Bytes)
+		_ = call.End(MarshalAnswer(&Empty{}, nil))
+	})
+	t.Cleanup(func() { host.Close(); guest.Close() })
+	want := bytes.Repeat([]byte("x"), MaxWhole)
+	call, err := host.Open(OpUpload, &Upload{Path: "p"}, want)
+	require.NoError(t, err)
+	for _, want := range [][]byte{nil, want} {
+		d, err := call.Receive()
+		require.NoError(t, err)
+		require.Equal(t, want, d.Bytes)
+	}
+	<-call.Over()
+	require.NoError(t, call.Answer(&Empty{}))
+	require.EqualValues(t, 1, there.writes.Load())
+	require.EqualValues(t, 1, back.writes.Load())
+}
+
+func TestDeferredDataKeepsItsPlace(t *testing.T) {
+	host, _ := pair(t, func(call *Call, _ Op, _ []byte) {
+		for i := range byte(100) {
+			send := call.Defer
+			if i%3 == 0 {
+				send = call.Send
+			}
+			_ = send(Content, bytes.Repeat([]byte{i}, 1<<10*int(i)))
+		}
+		_ = call.End(MarshalAnswer(&Empty{}, nil))
+	})
+	call, err := host.Open(OpRead, &Read{}, nil)
+	require.NoError(t, err)
+	var last byte
+	total := 0
+	for {
+		d, err := call.Receive()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, d.Bytes[0], last)
+		last, total = d.Bytes[0], total+len(d.Bytes)
+	}
+	require.Equal(t, 99*100/2<<10, total)
+}
+
 func TestSlowReaderHoldsUpNobodyElse(t *testing.T) {
 	host, _ := pair(t, func(call *Call, op Op, _ []byte) {
 		if op == OpRead { // floods for as long as it may
@@ -75,10 +145,10 @@ func TestSlowReaderHoldsUpNobodyElse(t *testing.T) {
 		}
 		_ = call.End(MarshalAnswer(&Empty{}, nil))
 	})
-	slow, err := host.Open(OpRead, &Read{})
+	slow, err := host.Open(OpRead, &Read{}, nil)
 	require.NoError(t, err)
 	for range 100 {
-		quick, err := host.Open(OpStat, &Path{})
+		quick, err := host.Open(OpStat, &Path{}, nil)
 		require.NoError(t, err)
 		<-quick.Over()
 		require.NoError(t, quick.Answer(&Empty{}))
@@ -97,7 +167,7 @@ func TestCancelReachesACallThatIsNotRead(t *testing.T) {
 		close(canceled)
 		_ = call.End(MarshalAnswer(nil, core.Errorf(core.ErrConflict, "op", "text")))
 	})
-	call, err := host.Open(OpExec, &Exec{})
+	call, err := host.Open(OpExec, &Exec{}, nil)
 	require.NoError(t, err)
 	call.Cancel()
 	call.Cancel()
@@ -113,7 +183,7 @@ func TestFailEndsEveryCallOnBothSides(t *testing.T) {
 	host, guest := pair(t, func(call *Call, _ Op, _ []byte) { <-call.Canceled(); ended.Done() })
 	var calls []*Call
 	for range 3 {
-		call, err := host.Open(OpExec, &Exec{})
+		call, err := host.Open(OpExec, &Exec{}, nil)
 		require.NoError(t, err)
 		calls = append(calls, call)
 	}
@@ -127,7 +197,7 @@ func TestFailEndsEveryCallOnBothSides(t *testing.T) {
 		require.ErrorIs(t, err, boom)
 		require.ErrorIs(t, call.Send(Content, []byte("x")), boom)
 	}
-	_, err := host.Open(OpExec, &Exec{})
+	_, err := host.Open(OpExec, &Exec{}, nil)
 	require.ErrorIs(t, err, ErrClosed)
 	ended.Wait()
 }
@@ -159,7 +229,7 @@ func TestHostileGuest(t *testing.T) {
 			host := NewConn(a, nil)
 			defer host.Close()
 			go func() { _, _ = io.Copy(io.Discard, b) }()
-			_, err := host.Open(OpExec, &Exec{})
+			_, err := host.Open(OpExec, &Exec{}, nil)
 			require.NoError(t, err)
 			go func() { _, _ = b.Write(bytes) }()
 			select {

@@ -35,9 +35,12 @@ const (
 )
 
 const (
-	headerSize = 10       // kind, channel, call, length
-	maxData    = 64 << 10 // bytes of a frame's payload, but for the first ones of a call
-	maxOpen    = 4 << 20  // bytes of a kindOpen or kindHello payload
+	headerSize  = 10       // kind, channel, call, length
+	maxData     = 64 << 10 // bytes of a frame's payload, but for the first ones of a call
+	maxOpen     = 4 << 20  // bytes of a kindOpen or kindHello payload
+	maxDeferred = maxData  // bytes that wait for the next frame
+	// MaxWhole bounds what a call is opened with, in bytes.
+	MaxWhole = 32 << 10
 	// window is how much one side may send on a call before the other has
 	// taken it: the bound of what is buffered for a slow reader.
 	window = 1 << 20

@@ -44,11 +44,15 @@ func (s *server) exec(call *protocol.Call, m *protocol.Exec) (protocol.Message, 
 			close(killed)
 		}
 	}()
-	exit := proc.Wait()
+	exit, err := proc.Wait()
 	close(ended)
-	if err, yes := <-killed; yes {
+	if killErr, yes := <-killed; yes {
 		exit.Reason, exit.Code = core.Canceled, core.NoExitCode
-		exit.Unconfirmed = err != nil
+		exit.Unconfirmed = killErr != nil
+		return &exit, nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	return &exit, nil
 }

@@ -332,7 +332,7 @@ func TestEditThatCannotBe(t *testing.T) {
 	require.ErrorIs(t, err, core.ErrTooLarge)
 	require.Equal(t, large[:8<<20], b.content(t, "large"))
 
-	for _, call := range []string{"create", "write", "chmod", "rename"} {
+	for _, call := range []string{"create", "write", "chmod", "replace"} {
 		b.faults.failing(on(call, syscall.ENOSPC))
 		_, err = b.Edit(ctx, "file", "two", "three", false)
 		require.ErrorIs(t, err, core.ErrResource)

@@ -92,36 +92,33 @@ func (s *server) accept(call *protocol.Call, op protocol.Op, request []byte) {
 }
 
 func (s *server) serve(call *protocol.Call, op protocol.Op, request []byte) (protocol.Message, error) {
+	if op == protocol.OpExec { // sees to its end by itself
+		return handle(request, func(m *protocol.Exec) (protocol.Message, error) { return s.exec(call, m) })
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go func() { // ends with the call
 		select {
 		case <-call.Canceled():
 			cancel()
-			if op != protocol.OpExec {
-				call.Break()
-			}
+			call.Break()
 		case <-ctx.Done():
 		}
 	}()
 	switch op {
-	case protocol.OpExec:
-		return handle(request, func(m *protocol.Exec) (protocol.Message, error) { return s.exec(call, m) })
 	case protocol.OpUpload:
 		return handle(request, func(m *protocol.Upload) (protocol.Message, error) {
 			return nil, upload(s.sys, s.cfg.WorkDir, m, &content{call: call})
 		})
 	case protocol.OpRead:
 		return handle(request, func(m *protocol.Read) (protocol.Message, error) {
-			begin := func(size int64) error {
-				return call.Send(protocol.Begin, protocol.Marshal(&protocol.Count{N: int(size)}))
-			}
-			return nil, read(ctx, s.sys, s.cfg.WorkDir, m, begin, sender{call, protocol.Content})
+			out := &selection{call: call}
+			return nil, read(ctx, s.sys, s.cfg.WorkDir, m, out.begin, out)
 		})
 	default:
 		answer, err := s.file(ctx, op, request)
 		if err == nil && answer != nil {
-			err = call.Send(protocol.Content, protocol.Marshal(answer))
+			err = call.Defer(protocol.Content, protocol.Marshal(answer))
 		}
 		return nil, err
 	}
@@ -186,6 +183,29 @@ func (s sender) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// selection sends what was selected of a file. The beginning, and what seems
+// to be the last of the content, go out with what follows.
+type selection struct {
+	call *protocol.Call
+	left int64 // bytes that are to come
+}
+
+func (s *selection) begin(size int64) error {
+	s.left = size
+	return s.call.Defer(protocol.Begin, protocol.Marshal(&protocol.Count{N: int(size)}))
+}
+
+func (s *selection) Write(p []byte) (int, error) {
+	send := s.call.Send
+	if s.left -= int64(len(p)); s.left <= 0 {
+		send = s.call.Defer
+	}
+	if err := send(protocol.Content, p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
 // content reads what the host sends with a call.
 type content struct {
 	call *protocol.Call
@@ -205,4 +225,23 @@ func (c *content) Read(p []byte) (int, error) {
 	n := copy(p, c.rest)
 	c.rest = c.rest[n:]
 	return n, nil
+}
+
+// WriteTo writes each piece as it came.
+func (c *content) WriteTo(w io.Writer) (total int64, err error) {
+	for {
+		d, err := c.call.Receive()
+		if errors.Is(err, io.EOF) {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+		n, err := w.Write(d.Bytes)
+		d.Release()
+		total += int64(n)
+		if err != nil {
+			return total, err
+		}
+	}
 }

@@ -191,6 +191,13 @@ func (f *faulty) Rename(from, to string) error {
 	return f.System.Rename(from, to)
 }
 
+func (f *faulty) Replace(from, to string) error {
+	if err := f.check("replace", from); err != nil {
+		return err
+	}
+	return f.System.Replace(from, to)
+}
+
 func (f *faulty) Remove(path string) error {
 	if err := f.check("remove", path); err != nil {
 		return err

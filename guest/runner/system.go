@@ -21,9 +21,9 @@ type System interface {
 
 	// Start starts a command. Its program was not looked up yet: a missing one
 	// is not an error but a Process that exits with 127, one that cannot be
-	// executed exits with 126, each after a line on Stderr. An error means that
-	// nothing runs; a directory that cannot be entered is core.ErrInvalid, no
-	// room for a process core.ErrResource.
+	// executed exits with 126, each after a line on Stderr. An error, of Start
+	// or of Wait, means that nothing ran; a directory that cannot be entered is
+	// core.ErrInvalid, no room for a process core.ErrResource.
 	Start(cmd *Command) (Process, error)
 }
 
@@ -44,7 +44,8 @@ type Process interface {
 	// Wait returns when the command itself has ended and all that it had
 	// written by then was passed to its writers. Background children live on;
 	// what they write later is read and dropped, so that they do not stall.
-	Wait() protocol.Exit
+	// An error says why nothing ran, as that of Start does.
+	Wait() (protocol.Exit, error)
 
 	// Kill freezes, then kills every process that the command started,
 	// whatever session or parent it has now, and returns nil when none is left
@@ -70,6 +71,8 @@ type FS interface {
 	Chmod(path string, mode fs.FileMode) error
 	Remove(path string) error // a file or an empty directory
 	Rename(from, to string) error
+	// Replace is Rename for two files of one directory of which to may be there already.
+	Replace(from, to string) error
 }
 
 // File is an open file.

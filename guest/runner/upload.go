@@ -82,7 +82,7 @@ func replace(fsys FS, target string, mode fs.FileMode, src io.Reader, ready func
 		err = ready()
 	}
 	if err == nil {
-		err = fsys.Rename(temp, target)
+		err = fsys.Replace(temp, target)
 	}
 	return err
 }

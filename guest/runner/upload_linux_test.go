@@ -97,7 +97,7 @@ func (endless) Read(p []byte) (int, error) { return len(p), nil }
 func TestUploadThatFailsChangesNothing(t *testing.T) {
 	b := open(t)
 	for call, want := range map[string]core.Code{
-		"create": core.ErrPermission, "write": core.ErrResource, "chmod": core.ErrPermission, "rename": core.ErrConflict,
+		"create": core.ErrPermission, "write": core.ErrResource, "chmod": core.ErrPermission, "replace": core.ErrConflict,
 	} {
 		t.Run(call, func(t *testing.T) {
 			b.put(t, "file", "old")
