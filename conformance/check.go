@@ -23,8 +23,18 @@ type Options struct {
 	Parallel int
 	// Log, if set, is told of every case as it ends, a line each.
 	Log io.Writer
+	// Watch, if set, is told of every case as it begins and as it ends, from one goroutine at a time.
+	Watch func(Event)
 	// Cases are run in place of Cases().
 	Cases []Case
+}
+
+// Event is the beginning or the end of a case while the suite runs.
+type Event struct {
+	ID     string
+	Result *Result // nil at the beginning
+	Ended  int     // how many cases have ended, this one counted
+	All    int
 }
 
 // defaultParallel is more than a machine has processors, because most of a case's time is waiting.
@@ -58,14 +68,25 @@ func Check(ctx context.Context, h *Harness, opts *Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	var telling sync.Mutex // keeps the lines of the log whole
 	cases := opts.cases()
 	results := make([]Result, len(cases))
-	r.schedule(ctx, cases, opts.Parallel, func(i int, res Result) {
-		results[i] = res
+	var telling sync.Mutex // keeps the lines of the log whole
+	ended := 0
+	tell := func(id string, res *Result) {
 		telling.Lock()
 		defer telling.Unlock()
-		opts.tell(&results[i])
+		if res != nil {
+			ended++
+			opts.log(res)
+		}
+		if opts.Watch != nil {
+			opts.Watch(Event{ID: id, Result: res, Ended: ended, All: len(cases)})
+		}
+	}
+	schedule(ctx, cases, opts.Parallel, func(i int) {
+		tell(cases[i].ID, nil)
+		results[i] = r.execute(ctx, &cases[i])
+		tell(cases[i].ID, &results[i])
 	})
 	notes := r.notes(ctx)
 	left, err := r.close(context.WithoutCancel(ctx))
@@ -81,9 +102,9 @@ func Check(ctx context.Context, h *Harness, opts *Options) (*Report, error) {
 	return rep, nil
 }
 
-// schedule runs the cases, those that are not serial first and so many at once,
-// and tells done of each as it ends, from many goroutines. Once the context has ended it begins no more.
-func (r *run) schedule(ctx context.Context, cases []Case, parallel int, done func(i int, res Result)) {
+// schedule calls execute for each case, first for those that are not serial, so
+// many at once. Once the context has ended it begins no more.
+func schedule(ctx context.Context, cases []Case, parallel int, execute func(i int)) {
 	for _, serial := range []bool{false, true} {
 		n := cmp.Or(parallel, defaultParallel)
 		if serial {
@@ -98,20 +119,16 @@ func (r *run) schedule(ctx context.Context, cases []Case, parallel int, done fun
 			slots <- struct{}{}
 			all.Go(func() {
 				defer func() { <-slots }()
-				done(i, r.execute(ctx, &cases[i]))
+				execute(i)
 			})
 		}
 		all.Wait()
 	}
 }
 
-func (o *Options) tell(res *Result) {
-	if o.Log == nil {
-		return
-	}
-	fmt.Fprintf(o.Log, "%-14s %-40s %6.2f s  %s\n", res.Status, res.ID, res.Seconds, res.Reason)
-	for _, f := range res.Failures {
-		fmt.Fprintf(o.Log, "               %s\n", f)
+func (o *Options) log(res *Result) {
+	if o.Log != nil {
+		fmt.Fprintln(o.Log, res)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -211,7 +212,16 @@ func TestOneFailureDoesNotFailOthers(t *testing.T) {
 
 func TestProgressIsTold(t *testing.T) {
 	var log bytes.Buffer
-	check(t, honest(), &conformance.Options{Log: &log, Cases: []conformance.Case{newCase("a", conformance.Core, fails), newCase("b", conformance.Extended, skips)}})
+	var seen []string
+	watch := func(ev conformance.Event) {
+		how := "begins"
+		if ev.Result != nil {
+			how = string(ev.Result.Status)
+		}
+		seen = append(seen, fmt.Sprintf("%s %s, %d of %d", ev.ID, how, ev.Ended, ev.All))
+	}
+	check(t, honest(), &conformance.Options{Log: &log, Watch: watch, Parallel: 1, Cases: []conformance.Case{newCase("a", conformance.Core, fails), newCase("b", conformance.Extended, skips)}})
+	require.Equal(t, []string{"test/a begins, 0 of 2", "test/a fail, 1 of 2", "test/b begins, 1 of 2", "test/b skip, 2 of 2"}, seen)
 	require.Contains(t, log.String(), "test/a")
 	require.Contains(t, log.String(), "expected 1, got 2")
 	require.Contains(t, log.String(), "not today")

@@ -43,6 +43,15 @@ type Result struct {
 // Bad reports whether the result fails the run.
 func (r *Result) Bad() bool { return r.Status == Fail || r.Status == Broken || r.Status == KnownPasses }
 
+// String is the result in a line for people, and a further line for each failure.
+func (r *Result) String() string {
+	text := strings.TrimRight(fmt.Sprintf("%-14s %-40s %6.2f s  %s", r.Status, r.ID, r.Seconds, r.Reason), " ")
+	for _, f := range r.Failures {
+		text += "\n               " + f
+	}
+	return text
+}
+
 // Engine is what the driver said about itself.
 type Engine struct {
 	Driver       string            `json:"driver"`
@@ -130,7 +139,11 @@ func (rep *Report) conclude() {
 // Summary is the report in one line for people.
 func (rep *Report) Summary() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s on %s %s: level %s; ", rep.Name, rep.Engine.Engine, rep.Engine.Version, rep.Level)
+	level := "level " + string(rep.Level)
+	if rep.Partial {
+		level = "a part of the suite"
+	}
+	fmt.Fprintf(&b, "%s on %s %s: %s; ", rep.Name, rep.Engine.Engine, rep.Engine.Version, level)
 	for _, s := range []Status{Pass, Fail, Broken, Skip, KnownFailing, KnownPasses} {
 		if n := rep.Counts[s]; n > 0 || s == Pass || s == Fail {
 			fmt.Fprintf(&b, "%d %s, ", n, s)

@@ -61,7 +61,7 @@ func (r *run) ahead(t *testing.T, cases []Case) func(i int) Result {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
 		defer close(over)
-		r.schedule(ctx, cases, 0, func(i int, res Result) { results[i] <- res })
+		schedule(ctx, cases, 0, func(i int) { results[i] <- r.execute(ctx, &cases[i]) })
 	}()
 	t.Cleanup(func() { cancel(); <-over }) // before the driver is closed, and at once if a subtest ended the test
 	return func(i int) Result { return <-results[i] }

@@ -45,8 +45,8 @@ func newConformance() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "conformance",
 		Short: "Hold a driver to the contract and report how far it keeps it",
-		Long: `Run the conformance suite on a driver. Each case prints a line as it ends; the
-last line is the summary.
+		Long: `Run the conformance suite on a driver. Each case prints a line as it ends, on a
+terminal only those that did not pass; the last line is the summary.
 
 The exit status is 0 if the driver is conformant at the level asked for, 1 if it
 is not, and 2 if the suite could not be run.`,
@@ -60,6 +60,12 @@ is not, and 2 if the suite could not be run.`,
 			}
 			if err != nil {
 				return interrupted(ctx, err)
+			}
+			for _, note := range rep.Notes {
+				fmt.Fprintln(cmd.ErrOrStderr(), "note: "+note)
+			}
+			for _, object := range rep.Leftovers {
+				fmt.Fprintln(cmd.ErrOrStderr(), "left behind: "+object)
 			}
 			fmt.Fprintln(cmd.ErrOrStderr(), rep.Summary())
 			if !rep.Conformant {
@@ -85,7 +91,9 @@ is not, and 2 if the suite could not be run.`,
 }
 
 func (o *conformanceOptions) check(ctx context.Context, log io.Writer) (*conformance.Report, error) {
-	opts := &conformance.Options{Parallel: o.parallel, Log: log}
+	show := newSuiteShow(log)
+	defer show.close()
+	opts := &conformance.Options{Parallel: o.parallel, Watch: show.event}
 	var err error
 	if opts.Level, err = conformance.ParseLevel(o.level); err != nil {
 		return nil, err
