@@ -152,7 +152,7 @@ func (e *execution) kill(ctx context.Context, received <-chan error) (*core.Resu
 		case errors.Is(err, errRestarted): // to end another command, and this one with it
 			exit.Unconfirmed = true
 		case e.link.Err() != nil:
-			if e.backend.stopped.Load() || e.backend.sweep() != nil {
+			if !e.backend.owns() || e.backend.stopped.Load() || e.backend.sweep() != nil {
 				return e.finish(ctx, err)
 			}
 			// The runner died, and the next one began by killing what this one had started.

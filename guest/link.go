@@ -201,6 +201,9 @@ func (b *backend) watch(l *link) {
 	}
 }
 
+// owns reports whether the runner is alone in its sandbox, so that the next one kills what one before it left.
+func (b *backend) owns() bool { return b.opts.Restart != nil }
+
 // aliveBehind is alive for who watches a link, whose end it does not hold up.
 func (b *backend) aliveBehind(l *link) error {
 	ctx, cancel := context.WithCancel(context.Background())

@@ -18,8 +18,8 @@ type claim struct {
 	renewed time.Time // last heartbeat, monotonic
 }
 
-func newClaim(lease time.Duration) *claim {
-	c := &claim{lease: lease, renewed: time.Now()}
+func newClaim(lease time.Duration, holder string) *claim {
+	c := &claim{lease: lease, holder: holder, renewed: time.Now()}
 	if lease > 0 {
 		c.timer = time.NewTimer(lease)
 	}

@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// keep is the life of PID 1: it reaps every child, answers for the claim, and
-// returns when it is told to end or, with a lease, when that has passed without
+// keep is the life of PID 1: it reaps every child, answers for the claim, which
+// is id's at first, and returns when it is told to end or, with a lease, when that has passed without
 // a heartbeat. The container ends with it. SIGUSR1 is a heartbeat too: an engine
 // can send it without an exec, and the workload, being another user, cannot.
-func keep(lease time.Duration) error {
+func keep(lease time.Duration, id string) error {
 	end, child, beat := make(chan os.Signal, 1), make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(end, syscall.SIGTERM, syscall.SIGINT)
 	signal.Notify(child, syscall.SIGCHLD)
@@ -22,7 +22,7 @@ func keep(lease time.Duration) error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return err
 	}
-	c := newClaim(lease)
+	c := newClaim(lease, id)
 	if err := c.listen(); err != nil {
 		return err
 	}

@@ -147,9 +147,23 @@ func TestClaimPassesFromOneOwnerToTheNext(t *testing.T) {
 	}
 }
 
+func TestKeeperIsSomebodysFromTheStart(t *testing.T) {
+	k := startKeeper(t, "-lease", "1m0s", "-claim", "first")
+	out, code := k.run(keeperUser, binary, "renew", "-claim", "other")
+	require.Equal(t, 3, code)
+	require.True(t, strings.HasPrefix(out, "claim first\nlease 1m0s\n"), out)
+	_, code = k.run(keeperUser, binary, "renew", "-claim", "other", "-from", "first")
+	require.Zero(t, code)
+	for _, args := range [][]string{{"-lease"}, {"-lease", "-1s"}, {"-lease", "soon"}, {"-claim", ""}, {"-claim", "a b"}, {"-claim", "a", "-lease", "1s"}} {
+		out, err := exec.Command(binary, append([]string{"keeper"}, args...)...).CombinedOutput()
+		require.Error(t, err, "%q", args)
+		require.Contains(t, string(out), "usage", "%q", args)
+	}
+}
+
 func TestKeeperReapsOrphansAndEndsWhenTold(t *testing.T) {
 	k := startKeeper(t)
-	_, code := k.run(workloadUser, "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do (sleep 0.2 &); done")
+	_, code := k.run(workloadUser, "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do (sleep 2 &); done")
 	require.Zero(t, code)
 	children := func() int {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", k.Process.Pid, k.Process.Pid))
@@ -157,7 +171,7 @@ func TestKeeperReapsOrphansAndEndsWhenTold(t *testing.T) {
 		return len(strings.Fields(string(text)))
 	}
 	require.Positive(t, children(), "the orphans are not the keeper's")
-	require.Eventually(t, func() bool { return children() == 0 }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return children() == 0 }, 15*time.Second, 10*time.Millisecond)
 	require.NoError(t, k.Process.Signal(syscall.SIGTERM))
 	k.mustEnd(t)
 }

@@ -1,6 +1,6 @@
 // Command caisson-guest is the helper that lives in every sandbox.
 //
-//	caisson-guest keeper [-lease D]              PID 1: reaps orphans, ends when no heartbeat came for D
+//	caisson-guest keeper [-lease D] [-claim ID]  PID 1: reaps orphans, ends when no heartbeat came for D; ID's from the start
 //	caisson-guest renew [-claim ID [-from OLD]]  a heartbeat to the keeper; with an ID it takes the claim as well
 //	caisson-guest status                         prints the keeper's claim, its lease and the age of the last heartbeat
 //	caisson-guest runner [-alone]                serves calls on its standard input and output
@@ -41,7 +41,7 @@ func main() {
 	os.Exit(1)
 }
 
-var errUsage = errors.New("usage: caisson-guest keeper [-lease D] | renew [-claim ID [-from OLD]] | status | runner [-alone]")
+var errUsage = errors.New("usage: caisson-guest keeper [-lease D] [-claim ID] | renew [-claim ID [-from OLD]] | status | runner [-alone]")
 
 func run(args []string) error {
 	role := ""
@@ -49,14 +49,8 @@ func run(args []string) error {
 		role, args = args[0], args[1:]
 	}
 	switch {
-	case role == "keeper" && len(args) == 0:
-		return keep(0)
-	case role == "keeper" && len(args) == 2 && args[0] == "-lease":
-		lease, err := time.ParseDuration(args[1])
-		if err != nil || lease < 0 {
-			return errUsage
-		}
-		return keep(lease)
+	case role == "keeper":
+		return keeper(args)
 	case role == "renew":
 		return renew(args)
 	case role == "status" && len(args) == 0:
@@ -70,20 +64,32 @@ func run(args []string) error {
 	}
 }
 
+func keeper(args []string) error {
+	lease, id := "0s", ""
+	args = option(option(args, "-lease", &lease), "-claim", &id)
+	d, err := time.ParseDuration(lease)
+	if err != nil || d < 0 || len(args) > 0 {
+		return errUsage
+	}
+	return keep(d, id)
+}
+
 func renew(args []string) error {
 	id, from := "", ""
-	for _, option := range []struct {
-		name  string
-		value *string
-	}{{"-claim", &id}, {"-from", &from}} {
-		if len(args) >= 2 && args[0] == option.name && validClaim(args[1]) {
-			*option.value, args = args[1], args[2:]
-		}
-	}
+	args = option(option(args, "-claim", &id), "-from", &from)
 	if len(args) > 0 || id == "" && from != "" {
 		return errUsage
 	}
 	return ask("renew", id, from)
+}
+
+// option reads an option and its value, if that is what args begin with, and returns what follows.
+func option(args []string, name string, value *string) []string {
+	if len(args) < 2 || args[0] != name || !validClaim(args[1]) {
+		return args
+	}
+	*value = args[1]
+	return args[2:]
 }
 
 func serve(opts linux.Options) error {

@@ -85,11 +85,7 @@ func (d *Driver) attach(ctx context.Context, id string, spec *core.Spec) (core.B
 	if err := s.alive(ctx); err != nil {
 		return nil, err
 	}
-	holder, err := s.keeper(ctx, "status")
-	if err == nil {
-		err = s.claim(ctx, holder)
-	}
-	if err != nil {
+	if err := s.take(ctx); err != nil {
 		return nil, err
 	}
 	return s.backend(ctx, img)

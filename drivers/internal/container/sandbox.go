@@ -20,6 +20,7 @@ type sandbox struct {
 	id        string      // the engine's, of the container; empty until it is made
 	opened    atomic.Bool // a runner was opened before
 	taken     atomic.Bool // another process has the sandbox now
+	restarted atomic.Bool // process 1 names as holder who started the sandbox, not who has it
 	lease     *lease      // nil without one
 	connected func() bool // whether a stream to a runner stands; nil before the first
 }
@@ -27,6 +28,9 @@ type sandbox struct {
 // launch starts a sandbox from an image. If it fails nothing is left.
 func (d *Driver) launch(ctx context.Context, spec *core.Spec, img *prepared) (core.Backend, error) {
 	s := &sandbox{driver: d, spec: spec, container: plan(spec, img.tag)}
+	if spec.Owner != "" { // else nobody can take it over
+		s.container.Args = append(s.container.Args, "-claim", d.holder)
+	}
 	err := s.create(ctx)
 	if core.CodeOf(err) == core.ErrConflict && s.replaced(ctx) {
 		err = s.create(ctx)
@@ -147,18 +151,40 @@ func (s *sandbox) open(ctx context.Context) (io.ReadWriteCloser, error) {
 // sandbox from a process that has attached to it meanwhile.
 func (s *sandbox) openRunner(ctx context.Context) (io.ReadWriteCloser, error) {
 	if s.opened.Swap(true) && s.spec.Owner != "" {
-		if err := s.claim(ctx, ""); err != nil {
+		claim := func(ctx context.Context) error { return s.claim(ctx, "") }
+		if s.restarted.Load() {
+			claim = s.take
+		}
+		if err := claim(ctx); err != nil {
 			if errors.Is(err, errTaken) {
 				s.taken.Store(true)
 			}
 			return nil, err
 		}
+		s.restarted.Store(false)
 	}
 	return s.driver.engine.Exec(ctx, s.id, user(s.spec), []string{guestPath, "runner", "-alone"})
 }
 
+// restart ends every process. Process 1 begins anew, as that of whoever started
+// the sandbox, so this process takes it back at once: one that lost it must not.
 func (s *sandbox) restart(ctx context.Context) error {
-	return s.driver.engine.Restart(ctx, s.id)
+	if err := s.driver.engine.Restart(ctx, s.id); err != nil {
+		return err
+	}
+	if s.spec.Owner != "" {
+		s.restarted.Store(s.take(ctx) != nil) // else the next runner's turn
+	}
+	return nil
+}
+
+// take makes this process the holder in place of the one there is.
+func (s *sandbox) take(ctx context.Context) error {
+	holder, err := s.keeper(ctx, "status")
+	if err != nil {
+		return err
+	}
+	return s.claim(ctx, holder)
 }
 
 // alive says why the sandbox does not run, or nil.

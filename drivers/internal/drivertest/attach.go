@@ -93,6 +93,28 @@ func (s *suite) attach(t *testing.T) {
 	require.NoError(t, after.Stop(t.Context()))
 }
 
+// restarted is attach with a restart of the sandbox by who has taken it: that
+// must not give it back to the process before, though process 1 has begun anew.
+func (s *suite) restarted(t *testing.T) {
+	before := s.start(t)
+	after, err := core.Attach(t.Context(), enginetest.Open(t, s.scheme), name(t, before), s.spec())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, after.Stop(t.Context())) }()
+	res, err := after.Execute(t.Context(), &core.Command{
+		Shell:   `for p in /proc/[0-9]*; do [ "$(tr '\0' ' ' < $p/cmdline)" = "/.caisson/guest runner -alone " ] && kill -STOP ${p#/proc/}; done; sleep 60`,
+		Timeout: time.Second,
+	})
+	require.NoError(t, err)
+	require.Equal(t, core.TimedOut, res.Reason)
+	require.True(t, res.Restarted)
+	for range 2 { // the first may find out only that its runner is gone
+		_, err = before.Execute(t.Context(), core.Program("true"))
+	}
+	require.ErrorIs(t, err, core.ErrConflict, "the process that had it before")
+	require.NoError(t, before.Stop(t.Context()))
+	require.Equal(t, "mine\n", sh(t, after, "echo mine"))
+}
+
 // ownerVariable makes this test a process that starts a sandbox with a lease and waits to be killed.
 const ownerVariable = "CAISSON_DRIVERTEST_OWNER"
 

@@ -38,6 +38,7 @@ func Run(t *testing.T, scheme string) {
 		{"pulls", s.pulls},
 		{"volumes", s.volumes},
 		{"errors", s.errors},
+		{"stalled", s.stalled},
 		{"behind our back", s.behindOurBack},
 		{"kill ladder", s.killLadder},
 		{"kill means gone", s.killMeansGone},
@@ -47,6 +48,7 @@ func Run(t *testing.T, scheme string) {
 		{"cancelled start", s.cancelledStart},
 		{"workspaces", s.workspaces},
 		{"attach", s.attach},
+		{"restarted", s.restarted},
 		{"lease", s.lease},
 		{"collect", s.collect},
 	} {

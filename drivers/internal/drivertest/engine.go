@@ -4,7 +4,10 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,6 +55,44 @@ func (s *suite) errors(t *testing.T) {
 		require.ErrorIs(t, err, core.ErrInvalid, url)
 		require.NotContains(t, err.Error(), "secret")
 	}
+}
+
+// stalled is an engine that takes a request and does not answer it, while all else works.
+func (s *suite) stalled(t *testing.T) {
+	real, err := url.Parse(enginetest.URL(t, s.scheme))
+	require.NoError(t, err)
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "engine" },
+		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", real.Path)
+		}},
+	}
+	release := make(chan struct{})
+	socket := filepath.Join(t.TempDir(), "engine.sock")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
+	require.NoError(t, err)
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/exec/") && strings.HasSuffix(r.URL.Path, "/start") {
+			<-release
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	})}
+	go func() { _ = server.Serve(l) }()
+	defer server.Close()
+	defer close(release)
+	drv, err := core.Open(t.Context(), s.scheme+"://"+socket)
+	require.NoError(t, err)
+	defer drv.Close()
+	_, err = drv.Prepare(t.Context(), &core.Runtime{Image: enginetest.Image()}, nil)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	start := time.Now()
+	_, err = core.Start(ctx, drv, s.spec())
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.Less(t, time.Since(start), 10*time.Second)
+	require.Empty(t, s.census(t))
 }
 
 // behindOurBack is what an operator may do to a container while it is in use.
