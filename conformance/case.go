@@ -78,7 +78,7 @@ func (c *Case) Area() string {
 func Cases() []Case {
 	all := slices.Concat(executeCases(), commandCases(), streamCases(), killCases(), fileCases(), readCases(), pathCases(),
 		lifecycleCases(), limitCases(), isolationCases(), errorCases(), driverCases(), runtimeCases(), concurrencyCases(),
-		listCases(), changeCases(), globCases(), grepCases(), editCases())
+		listCases(), changeCases(), globCases(), grepCases(), editCases(), attachCases(), workspaceCases())
 	slices.SortFunc(all, func(a, b Case) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }

@@ -175,7 +175,7 @@ func afterStop(e *Env) {
 
 func failedStart(e *Env) {
 	spec := e.Spec()
-	spec.Owner = "conformance-" + e.Marker
+	spec.Owner = e.owner()
 	e.needCensus()
 	if e.has(core.CapImages) {
 		spec.Runtime.Image, spec.Runtime.BaseImage = e.missingImage(), ""

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -34,6 +35,9 @@ type Harness struct {
 	Lose func(ctx context.Context, sandbox string) error
 	// InMemory says that the driver keeps files in this process's memory, whose growth then proves nothing.
 	InMemory bool
+	// Another, if set, opens a driver on the same engine as another process
+	// would. The case that asks for it closes it.
+	Another func(ctx context.Context) (core.Driver, error)
 	// KnownFailing lists IDs of cases that are known to fail. They do not fail
 	// the run; one of them that passes does, so that the list stays true.
 	KnownFailing []string
@@ -62,6 +66,7 @@ type run struct {
 	mu       sync.Mutex
 	shared   *shared
 	programs map[string]bool // what the image has, as far as it was asked
+	owners   map[string]bool // those that sandboxes were started for
 }
 
 // shared is a sandbox that cases share. Once a case has failed in it, no other
@@ -94,10 +99,11 @@ func open(ctx context.Context, h *Harness) (*run, error) {
 	if err != nil {
 		return nil, errors.Join(err, driver.Close())
 	}
-	r := &run{harness: h, driver: driver, info: info, spec: h.Spec, programs: map[string]bool{}}
+	r := &run{harness: h, driver: driver, info: info, spec: h.Spec, programs: map[string]bool{}, owners: map[string]bool{}}
 	if r.spec.Owner == "" {
 		r.spec.Owner = "conformance-" + random()
 	}
+	r.owners[r.spec.Owner] = true
 	return r, nil
 }
 
@@ -211,9 +217,13 @@ func (r *run) close(ctx context.Context) (left []string, err error) {
 		err = r.release(ctx, s, true)
 	}
 	if r.harness.Census != nil {
-		var censusErr error
-		left, censusErr = r.harness.Census(ctx, r.spec.Owner)
-		err = errors.Join(err, censusErr)
+		r.mu.Lock()
+		owners := slices.Sorted(maps.Keys(r.owners))
+		r.mu.Unlock()
+		for _, owner := range owners {
+			of, censusErr := r.harness.Census(ctx, owner)
+			left, err = append(left, of...), errors.Join(err, censusErr)
+		}
 	}
 	return left, errors.Join(err, r.driver.Close())
 }

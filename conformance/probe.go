@@ -71,11 +71,20 @@ func (e *Env) needCensus() {
 	}
 }
 
+// owner returns an owner of the case's own, which the census at the end of the run counts too.
+func (e *Env) owner() string {
+	owner := "conformance-" + e.Marker
+	e.run.mu.Lock()
+	defer e.run.mu.Unlock()
+	e.run.owners[owner] = true
+	return owner
+}
+
 // counted starts a sandbox under an owner of its own, so that the census can tell it from others.
 func (e *Env) counted() (sb Sandbox, owner string) {
 	e.Helper()
 	e.needCensus()
-	owner = "conformance-" + e.Marker
+	owner = e.owner()
 	return e.Own(func(s *core.Spec) { s.Owner = owner }), owner
 }
 

@@ -23,7 +23,7 @@ type Saboteur struct {
 
 // All returns every saboteur, by name.
 func All() []Saboteur {
-	return slices.SortedFunc(slices.Values(slices.Concat(executes(), inputs(), streams(), kills(), uploads(), reads(), lives(), drivers(), environments(), verbs(), searches(), walls())),
+	return slices.SortedFunc(slices.Values(slices.Concat(executes(), inputs(), streams(), kills(), uploads(), reads(), lives(), drivers(), environments(), verbs(), searches(), walls(), keeps())),
 		func(a, b Saboteur) int {
 			if a.Name < b.Name {
 				return -1
@@ -40,7 +40,14 @@ func (s *Saboteur) Harness(h *conformance.Harness) *conformance.Harness {
 		if err != nil {
 			return nil, err
 		}
-		return &driver{Driver: d, m: m}, nil
+		return &driver{keeper: d.(keeper), m: m}, nil
+	}
+	c.Another = func(ctx context.Context) (core.Driver, error) {
+		d, err := h.Another(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &driver{keeper: d.(keeper), m: m}, nil
 	}
 	if m.sandbox != nil {
 		c.Start = func(ctx context.Context, d core.Driver, spec *core.Spec) (conformance.Sandbox, error) {
@@ -57,6 +64,14 @@ type methods struct {
 	prepare func(ctx context.Context, d core.Driver, rt *core.Runtime, opts *core.PrepareOptions) (*core.Prepared, error)
 	start   func(ctx context.Context, d core.Driver, spec *core.Spec) (core.Backend, error)
 	close   func(d core.Driver) error
+
+	sandboxes func(ctx context.Context, d keeper, owner string) ([]core.Record, error)
+	attach    func(ctx context.Context, d keeper, id string, spec *core.Spec) (core.Backend, error)
+	join      func(ctx context.Context, d keeper, owner, id string) (core.Backend, error)
+	collect   func(ctx context.Context, d keeper, o core.CollectOptions) ([]core.Leftover, error)
+	unkeep    func(ctx context.Context, d keeper, owner, workspace string) error
+	link      func(ctx context.Context, d keeper, owner, name, target string) error
+	links     func(ctx context.Context, d keeper, owner string) (map[string]string, error)
 
 	execute func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error)
 	upload  func(ctx context.Context, b core.Backend, path string, src io.Reader, opts *core.UploadOptions) error
@@ -89,45 +104,4 @@ type good interface {
 	core.Grepper
 	core.Editor
 	core.Informer
-}
-
-// driver is a driver with some wrong methods.
-type driver struct {
-	core.Driver
-	m *methods
-}
-
-func (d *driver) Info(ctx context.Context) (*core.Info, error) {
-	if d.m.info != nil {
-		return d.m.info(ctx, d.Driver)
-	}
-	return d.Driver.Info(ctx)
-}
-
-func (d *driver) Prepare(ctx context.Context, rt *core.Runtime, opts *core.PrepareOptions) (*core.Prepared, error) {
-	if d.m.prepare != nil {
-		return d.m.prepare(ctx, d.Driver, rt, opts)
-	}
-	return d.Driver.Prepare(ctx, rt, opts)
-}
-
-func (d *driver) Start(ctx context.Context, spec *core.Spec) (core.Backend, error) {
-	start := core.Driver.Start
-	if d.m.start != nil {
-		start = func(g core.Driver, ctx context.Context, spec *core.Spec) (core.Backend, error) {
-			return d.m.start(ctx, g, spec)
-		}
-	}
-	b, err := start(d.Driver, ctx, spec)
-	if err != nil {
-		return nil, err
-	}
-	return &backend{good: b.(good), m: d.m}, nil
-}
-
-func (d *driver) Close() error {
-	if d.m.close != nil {
-		return d.m.close(d.Driver)
-	}
-	return d.Driver.Close()
 }
