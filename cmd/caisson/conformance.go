@@ -112,8 +112,13 @@ func (o *conformanceOptions) check(ctx context.Context, log io.Writer) (*conform
 	if err := o.prepare(ctx, h, log); err != nil {
 		return nil, err
 	}
-	h.Open = func(ctx context.Context) (core.Driver, error) { return openDriver(ctx, o.driver, log) }
-	h.Census = func(ctx context.Context, owner string) ([]string, error) { return census(ctx, o.driver, owner) }
+	var drv core.Driver // open until after the last census
+	h.Open = func(ctx context.Context) (core.Driver, error) {
+		var err error
+		drv, err = openDriver(ctx, o.driver, log)
+		return drv, err
+	}
+	h.Census = func(ctx context.Context, owner string) ([]string, error) { return census(ctx, drv, owner) }
 	return conformance.Check(ctx, h, opts)
 }
 
@@ -146,21 +151,19 @@ func (o *conformanceOptions) prepare(ctx context.Context, h *conformance.Harness
 	return nil
 }
 
-// census lists what a driver knows of an owner's sandboxes; nothing if it cannot list them.
-func census(ctx context.Context, url, owner string) ([]string, error) {
-	drv, err := openDriver(ctx, url, io.Discard)
-	if err != nil {
-		return nil, err
-	}
-	defer drv.Close()
-	attacher, ok := core.AsDriver[core.Attacher](drv)
+// census lists what an engine has of an owner: sandboxes, volumes of such that are
+// gone, workspaces. It is nothing for a driver that cannot tell.
+func census(ctx context.Context, drv core.Driver, owner string) ([]string, error) {
+	collector, ok := core.AsDriver[core.Collector](drv)
 	if !ok {
 		return nil, nil
 	}
-	records, err := attacher.Sandboxes(ctx, owner)
+	found, err := collector.Collect(ctx, &core.CollectOptions{Owner: owner, Workspaces: true, MinAge: 1, DryRun: true})
 	var lines []string
-	for i := range records {
-		lines = append(lines, "sandbox "+records[i].ID)
+	for _, l := range found {
+		if l.Owner == owner { // and not what somebody else left
+			lines = append(lines, l.Kind+" "+l.ID)
+		}
 	}
 	return lines, err
 }
