@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ func TestCensus(t *testing.T) {
 		return sb
 	}
 	mine, other := start("mine", "kept"), start("other", "")
-	defer other.Stop(t.Context())
+	defer func() { require.NoError(t, other.Stop(context.Background())) }()
 	found, err := census(t.Context(), drv, "mine")
 	require.NoError(t, err)
 	require.Len(t, found, 2)
