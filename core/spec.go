@@ -196,7 +196,7 @@ func (l Limits) validate() error {
 	d := l.withDefaults()
 	switch {
 	case d.Memory < MinMemory:
-		return invalidf("limits: Memory %d: at least %d bytes", l.Memory, MinMemory)
+		return invalidf("limits: Memory %d: at least %d bytes (%d MiB)", l.Memory, MinMemory, MinMemory>>20)
 	case !(d.CPUs >= 0.01 && d.CPUs <= maxCPUs):
 		return invalidf("limits: CPUs %v: between 0.01 and %d", l.CPUs, maxCPUs)
 	case d.PIDs < MinPIDs || d.PIDs > maxPIDs:

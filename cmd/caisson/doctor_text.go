@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"strings"
 	"syscall"
 
@@ -18,7 +19,11 @@ func (d *diagnosis) remedies(err error) []string {
 	scheme, _, _ := strings.Cut(d.Driver, ":")
 	start, variable := "start Docker, for example with: systemctl start docker", "DOCKER_HOST"
 	if scheme == "podman" {
-		start, variable = "start Podman's service, for example with: systemctl --user start podman.socket", "CONTAINER_HOST"
+		user := "--user "
+		if os.Getuid() == 0 {
+			user = ""
+		}
+		start, variable = "start Podman's service, for example with: systemctl "+user+"start podman.socket", "CONTAINER_HOST"
 	}
 	switch code := core.CodeOf(err); {
 	case code == core.ErrUnsupported:

@@ -28,8 +28,11 @@ type progress struct {
 // lineInterval is the time between two lines about a pull.
 const lineInterval = 5 * time.Second
 
+// firstLine is how long a pull lasts before it is worth a line.
+const firstLine = time.Second
+
 func newProgress(w io.Writer) *progress {
-	p := &progress{w: w}
+	p := &progress{w: w, lately: time.Now().Add(firstLine - lineInterval)}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		p.pool = mpb.New(mpb.WithOutput(w), mpb.WithWidth(40))
 	}

@@ -18,6 +18,8 @@ func TestProgressInPlainLines(t *testing.T) {
 		pulled := func(mib int64) {
 			p.event(core.Progress{Kind: core.ProgressPull, Current: mib << 20, Total: 8 << 20})
 		}
+		pulled(0) // may be over in a moment: no line
+		time.Sleep(firstLine)
 		pulled(1)
 		pulled(2) // within the interval: no line
 		time.Sleep(lineInterval)
@@ -34,8 +36,11 @@ func TestProgressInPlainLines(t *testing.T) {
 }
 
 func TestProgressOfAnUnknownSize(t *testing.T) {
-	var out strings.Builder
-	p := newProgress(&out)
-	p.event(core.Progress{Kind: core.ProgressPull, Current: 1})
-	require.Equal(t, "caisson: pulling\n", out.String())
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		p := newProgress(&out)
+		time.Sleep(firstLine)
+		p.event(core.Progress{Kind: core.ProgressPull, Current: 1})
+		require.Equal(t, "caisson: pulling\n", out.String())
+	})
 }

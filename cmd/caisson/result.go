@@ -79,7 +79,7 @@ type output struct {
 type usage struct {
 	UserMS     float64 `json:"user_ms"`
 	SystemMS   float64 `json:"system_ms"`
-	PeakMemory int64   `json:"peak_memory"` // bytes
+	PeakMemory int64   `json:"peak_memory,omitempty"` // bytes; left out if it is not known
 }
 
 type problem struct {

@@ -87,7 +87,7 @@ func (s *sandbox) create(ctx context.Context) error {
 	defer cancel()
 	for _, step := range []func() error{
 		func() error { return s.createVolume(whole) },
-		func() (err error) { s.id, err = e.Create(whole, c); return err },
+		func() (err error) { s.id, err = e.Create(whole, c); return s.noNetwork(err) },
 		func() error { return e.Start(whole, s.id) },
 	} {
 		if ctx.Err() != nil {
@@ -98,6 +98,14 @@ func (s *sandbox) create(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// noNetwork says what to do about a network that there is not. The image was there a moment ago.
+func (s *sandbox) noNetwork(err error) error {
+	if core.CodeOf(err) != core.ErrNotFound || s.spec.Network == core.NetworkNone || s.spec.Network == core.NetworkDefault {
+		return err
+	}
+	return core.Errorf(core.ErrNotFound, "", "the engine has no network %q; make it there, or use none or default (%w)", s.spec.Network, err)
 }
 
 // createVolume makes the volume that outlives the container, unless it is there already.
