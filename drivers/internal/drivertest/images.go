@@ -60,6 +60,11 @@ func (s *suite) images(t *testing.T) {
 		enginetest.Load(t, s.scheme, ref, other, enginetest.File{Name: "bin/hello", Mode: 0o755, Data: hello})
 		s.refused(t, s.driver, &core.Runtime{Image: ref}, core.ErrUnsupported, "is for linux/"+other)
 	})
+	t.Run("without its network", func(t *testing.T) {
+		_, err := core.Start(t.Context(), s.driver, s.spec(func(spec *core.Spec) { spec.Network = "no-such-network" }))
+		require.ErrorIs(t, err, core.ErrNotFound)
+		require.ErrorContains(t, err, "make it there")
+	})
 	t.Run("missing", func(t *testing.T) {
 		registry := httptest.NewServer(nil) // speaks HTTP, and has no image
 		defer registry.Close()
