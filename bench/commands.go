@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -11,34 +11,41 @@ import (
 	"github.com/caisson-dev/caisson/core"
 )
 
-// times are how long each of many calls took.
-type times []time.Duration
+// spawner is a program that is inside already. It starts /bin/true as fast as
+// that can be done, as often as each line that it reads says, and prints the nanoseconds of each.
+const spawner = `import os, sys, time
+for line in sys.stdin:
+    for _ in range(int(line)):
+        start = time.perf_counter_ns()
+        os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)
+        print(time.perf_counter_ns() - start, flush=False)
+    sys.stdout.flush()`
 
-// timed calls f again and again.
-func timed(rounds int, f func() error) (times, error) {
-	all := make(times, 0, rounds)
-	for range rounds {
-		start := time.Now()
-		if err := f(); err != nil {
+// inside is the spawner as a rival, over a bare stream of its own.
+func (s *subject) inside(ctx context.Context, calls int) (rival, io.Closer, error) {
+	stream, err := s.raw.stream(ctx, "python3", "-c", spawner)
+	if err != nil {
+		return rival{}, nil, err
+	}
+	return rival{calls: calls, times: func(n int) (times, error) {
+		if _, err := fmt.Fprintf(stream, "%d\n", n); err != nil {
 			return nil, err
 		}
-		all = append(all, time.Since(start))
-	}
-	slices.Sort(all)
-	return all, nil
+		all := make(times, n)
+		for i := range all {
+			line, err := stream.line()
+			if err != nil {
+				return nil, err
+			}
+			nanos, err := strconv.Atoi(strings.TrimSpace(line))
+			if err != nil {
+				return nil, fmt.Errorf("spawner: %w", err)
+			}
+			all[i] = time.Duration(nanos)
+		}
+		return all, nil
+	}}, stream, nil
 }
-
-func (t times) median() time.Duration { return t[len(t)/2] }
-
-// bare starts /bin/true from a program that is inside already, as fast as that
-// can be done, and prints the median in nanoseconds.
-const bare = `import os, time
-all = []
-for _ in range(ROUNDS):
-    start = time.perf_counter_ns()
-    os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)
-    all.append(time.perf_counter_ns() - start)
-print(sorted(all)[len(all) // 2])`
 
 // commands compares a command with an exec of the engine's, and with a process that is started inside.
 func (s *subject) commands(ctx context.Context) error {
@@ -49,45 +56,37 @@ func (s *subject) commands(ctx context.Context) error {
 		}
 		return err
 	}
-	if _, err := timed(10, run); err != nil { // warm up both sides
-		return err
-	}
-	ours, err := timed(10*s.rounds, run)
+	spawn, stream, err := s.inside(ctx, 10)
 	if err != nil {
 		return err
 	}
-	theirs, err := timed(s.rounds, func() error { return s.raw.exec(ctx, "/bin/true") })
+	defer stream.Close()
+	rivals := []rival{calling(10, run), calling(1, func() error { return s.raw.exec(ctx, "/bin/true") }), spawn}
+	if _, err := race(3, rivals...); err != nil { // warms up all of them
+		return err
+	}
+	all, err := race(s.rounds, rivals...)
 	if err != nil {
 		return err
 	}
-	res, err := s.Execute(ctx, core.Program("python3", "-c", strings.Replace(bare, "ROUNDS", strconv.Itoa(10*s.rounds), 1)))
-	if err != nil {
-		return err
-	}
-	nanos, err := strconv.Atoi(strings.TrimSpace(res.Stdout.String()))
-	if err != nil {
-		return fmt.Errorf("bare start: %s: %w", res.Combined.String(), err)
-	}
-	inside := time.Duration(nanos)
+	ours, exec, bare := all[0], all[1], all[2]
 
 	want := 50.0
 	if s.docker {
 		want = 30
 	}
-	ratio := float64(theirs.median()) / float64(ours.median())
-	s.row("true, median", round(ours.median()), round(theirs.median()), times1(ratio), fmt.Sprintf("at least %.0fx", want), ratio >= want)
-	s.row("true, median, absolute", round(ours.median()), "", "", "under 3ms", ours.median() < 3*time.Millisecond)
-	s.row("true, 95th percentile", round(ours[len(ours)*95/100]), round(theirs[len(theirs)*95/100]), "", "", true)
-	over := float64(ours.median()) / float64(inside)
-	s.row("true, against a start inside", round(ours.median()), round(inside), times1(over), "at most 2x", over <= 2)
+	calls := strconv.Itoa(count(ours))
+	faster := ratio(exec, ours)
+	s.add(figure{
+		what: "true, against an exec", calls: calls, ours: spread(ours), theirs: spread(exec),
+		ratio: timesText(faster), wanted: fmt.Sprintf("at least %.0fx", want), met: faster >= want,
+	})
+	p50 := median(ours)
+	s.add(figure{what: "true, p50 alone", calls: calls, ours: round(p50), wanted: "under 3ms", met: p50 < 3*time.Millisecond})
+	over := 1 / ratio(bare, ours)
+	s.add(figure{
+		what: "true, against a start inside", calls: calls, ours: spread(ours), theirs: spread(bare),
+		ratio: timesText(over), wanted: "at most 2x", met: over <= 2,
+	})
 	return nil
 }
-
-func round(d time.Duration) string {
-	if d < 10*time.Millisecond {
-		return d.Round(10 * time.Microsecond).String()
-	}
-	return d.Round(100 * time.Microsecond).String()
-}
-
-func times1(ratio float64) string { return fmt.Sprintf("%.1fx", ratio) }

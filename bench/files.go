@@ -5,93 +5,88 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"runtime"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
-
-	"github.com/caisson-dev/caisson/core"
 )
 
-const big = 256 << 20
+const mebibyte = 1 << 20
 
+// smallFiles compares small transfers with the archive API. A round trip of the
+// same bytes through the engine's stream, to cat and back, is the least that they can take.
 func (s *subject) smallFiles(ctx context.Context) error {
 	data := bytes.Repeat([]byte("x"), 1<<10)
+	stream, err := s.raw.stream(ctx, "cat")
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	echo := calling(10, func() error { return stream.echo(data) })
 	for _, c := range []struct {
 		what         string
 		ours, theirs func() error
 	}{
 		{
-			"upload 1 KiB, median",
+			"upload 1 KiB",
 			func() error { return s.Upload(ctx, "small", bytes.NewReader(data), nil) },
 			func() error { return s.raw.put(ctx, "/workspace", "small", bytes.NewReader(data), int64(len(data))) },
 		},
 		{
-			"read 1 KiB, median",
+			"read 1 KiB",
 			func() error { return s.readAll(ctx, "small", int64(len(data))) },
 			func() error { return s.raw.get(ctx, "/workspace/small", int64(len(data))) },
 		},
 	} {
-		ours, err := timed(10*s.rounds, c.ours)
+		all, err := race(s.rounds, calling(10, c.ours), calling(1, c.theirs), echo)
 		if err != nil {
 			return err
 		}
-		theirs, err := timed(s.rounds, c.theirs)
-		if err != nil {
-			return err
-		}
-		ratio := float64(theirs.median()) / float64(ours.median())
-		s.row(c.what, round(ours.median()), round(theirs.median()), times1(ratio), "at least 10x", ratio >= 10)
+		const want = 10
+		got, bound := ratio(all[1], all[0]), ratio(all[1], all[2])
+		s.add(figure{
+			what: c.what, calls: strconv.Itoa(count(all[0])), ours: spread(all[0]), theirs: spread(all[1]), ratio: timesText(got),
+			wanted: "at least 10x", met: got >= want, bound: timesText(bound) + " " + round(median(all[2])), beyond: bound < want,
+		})
 	}
 	return nil
 }
 
+// bigFiles compares large transfers with the archive API, and with cat at the other end of the engine's stream.
 func (s *subject) bigFiles(ctx context.Context) error {
+	size := int64(s.size) * mebibyte
 	for _, c := range []struct {
-		what         string
-		ours, theirs func() error
+		what               string
+		ours, theirs, bare func() error
 	}{
 		{
-			"upload 256 MiB",
-			func() error { return s.Upload(ctx, "big", pattern(big), nil) },
-			func() error { return s.raw.put(ctx, "/workspace", "big", pattern(big), big) },
+			"upload",
+			func() error { return s.Upload(ctx, "big", letters(size), nil) },
+			func() error { return s.raw.put(ctx, "/workspace", "big", letters(size), size) },
+			func() error { return s.raw.copyIn(ctx, letters(size), "sh", "-c", "cat >/workspace/bare") },
 		},
 		{
-			"read 256 MiB",
-			func() error { return s.readAll(ctx, "big", big) },
-			func() error { return s.raw.get(ctx, "/workspace/big", big) },
+			"read",
+			func() error { return s.readAll(ctx, "big", size) },
+			func() error { return s.raw.get(ctx, "/workspace/big", size) },
+			func() error { return s.raw.copyOut(ctx, size, "cat", "/workspace/big") },
 		},
 	} {
-		const rounds = 5 // in turns, so that both see the same disk
-		var ours, theirs times
-		for range rounds {
-			o, err := timed(1, c.ours)
-			if err != nil {
-				return err
-			}
-			t, err := timed(1, c.theirs)
-			if err != nil {
-				return err
-			}
-			ours, theirs = append(ours, o...), append(theirs, t...)
+		all, err := race(s.transfers, calling(1, c.ours), calling(1, c.theirs), calling(1, c.bare))
+		if err != nil {
+			return err
 		}
-		best, theirBest := minimum(ours), minimum(theirs)
-		ratio := float64(theirBest) / float64(best)
-		s.row(c.what+", best of 5", rate(best), rate(theirBest), times1(ratio), "at least 1x", ratio >= 1)
+		rate := func(rounds []times) string {
+			return fmt.Sprintf("%.0f MiB/s", float64(s.size)/median(rounds).Seconds())
+		}
+		got, bound := ratio(all[1], all[0]), ratio(all[1], all[2])
+		s.add(figure{
+			what: fmt.Sprintf("%s %d MiB", c.what, s.size), calls: strconv.Itoa(s.transfers),
+			ours: rate(all[0]), theirs: rate(all[1]), ratio: timesText(got), wanted: "at least 1x", met: got >= 1,
+			bound: timesText(bound) + " " + rate(all[2]), beyond: bound < 1,
+		})
 	}
 	return nil
 }
-
-func minimum(t times) time.Duration {
-	m := t[0]
-	for _, d := range t {
-		m = min(m, d)
-	}
-	return m
-}
-
-func rate(d time.Duration) string { return fmt.Sprintf("%.0f MiB/s", big/d.Seconds()/(1<<20)) }
 
 func (s *subject) readAll(ctx context.Context, path string, size int64) error {
 	r, err := s.Read(ctx, path, nil)
@@ -106,69 +101,15 @@ func (s *subject) readAll(ctx context.Context, path string, size int64) error {
 	return err
 }
 
-// pattern is that many bytes which take no memory.
-func pattern(size int64) io.Reader { return io.LimitReader(letters{}, size) }
+// letters is that many bytes which cost neither memory nor much time.
+func letters(size int64) io.Reader { return io.LimitReader(alphabet{}, size) }
 
-type letters struct{}
+type alphabet struct{}
 
-func (letters) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = 'a' + byte(i%26)
-	}
-	return len(p), nil
-}
+var block = bytes.Repeat([]byte("abcdefghijklmnopqrstuvwxyz012345"), 4<<10)
 
-// memory measures what this process grows by while a gigabyte goes through it.
-func (s *subject) memory(ctx context.Context) error {
-	const gigabyte = 1 << 30
-	for _, c := range []struct {
-		what string
-		run  func() error
-	}{
-		{"upload of 1 GiB, memory", func() error { return s.Upload(ctx, "huge", pattern(gigabyte), nil) }},
-		{"read of 1 GiB, memory", func() error { return s.readAll(ctx, "huge", gigabyte) }},
-		{"flood of 1 GiB, memory", func() error {
-			res, err := s.Execute(ctx, core.Shell("rm -f huge; head -c 1073741824 /dev/zero"))
-			if err == nil && res.Stdout.Total != gigabyte {
-				err = fmt.Errorf("counted %d bytes", res.Stdout.Total)
-			}
-			return err
-		}},
-	} {
-		grown, err := growth(c.run)
-		if err != nil {
-			return err
-		}
-		s.row(c.what, fmt.Sprintf("%.1f MiB", float64(grown)/(1<<20)), "", "", "under 32 MiB", grown < 32<<20)
-	}
-	return nil
-}
+func (alphabet) Read(p []byte) (int, error) { return copy(p, block), nil }
 
-// growth returns how much the resident memory of this process grew at most while f ran.
-func growth(f func() error) (int64, error) {
-	runtime.GC()
-	before := resident()
-	done := make(chan error, 1)
-	go func() { done <- f() }()
-	var most int64
-	for {
-		select {
-		case err := <-done:
-			return most, err
-		case <-time.After(5 * time.Millisecond):
-			most = max(most, resident()-before)
-		}
-	}
-}
-
-func resident() int64 {
-	text, err := os.ReadFile("/proc/self/statm")
-	fields := strings.Fields(string(text))
-	if err != nil || len(fields) < 2 { // not Linux: the Go heap will do
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapInuse)
-	}
-	pages, _ := strconv.ParseInt(fields[1], 10, 64)
-	return pages * int64(os.Getpagesize())
+func median(rounds []times) time.Duration {
+	return slices.Concat(rounds...).at(50)
 }

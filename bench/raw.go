@@ -17,16 +17,20 @@ import (
 // would use it. Both engines have it.
 type raw struct {
 	client    *http.Client
+	path      string
 	container string
 }
 
 func newRaw(endpoint, container string) *raw {
-	path := strings.TrimPrefix(endpoint, "unix://")
-	return &raw{container: container, client: &http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", path)
-		},
-	}}}
+	r := &raw{path: strings.TrimPrefix(endpoint, "unix://"), container: container}
+	r.client = &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return r.dial(ctx) },
+	}}
+	return r
+}
+
+func (r *raw) dial(ctx context.Context) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "unix", r.path)
 }
 
 // exec creates an exec, starts it, reads it to its end and asks for the exit code.

@@ -52,7 +52,7 @@ const leaderStack = 512
 
 // A record is what the leader writes to its status pipe: how the command ended,
 // or why it did not start. It is smaller than PIPE_BUF, so it arrives whole.
-// There is none for a start that worked: to wake the runner for it takes a tenth of a short command's time.
+// There is none for a start that worked: it would wake the runner for nothing.
 type record struct {
 	Kind         int32 // one of the record kinds
 	Value        int32 // errno or wait status
