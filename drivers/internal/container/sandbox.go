@@ -88,7 +88,7 @@ func (s *sandbox) create(ctx context.Context) error {
 	for _, step := range []func() error{
 		func() error { return s.createVolume(whole) },
 		func() (err error) { s.id, err = e.Create(whole, c); return s.noNetwork(err) },
-		func() error { return e.Start(whole, s.id) },
+		func() error { return s.noNetwork(e.Start(whole, s.id)) }, // an engine may look for it no sooner
 	} {
 		if ctx.Err() != nil {
 			return core.Ended(ctx)
@@ -100,7 +100,7 @@ func (s *sandbox) create(ctx context.Context) error {
 	return nil
 }
 
-// noNetwork says what to do about a network that there is not. The image was there a moment ago.
+// noNetwork says what to do about a network that there is not. Nothing else can be missing: the image was there a moment ago.
 func (s *sandbox) noNetwork(err error) error {
 	if core.CodeOf(err) != core.ErrNotFound || s.spec.Network == core.NetworkNone || s.spec.Network == core.NetworkDefault {
 		return err
