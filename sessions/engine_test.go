@@ -38,13 +38,15 @@ func TestEngine(t *testing.T) {
 	for _, scheme := range []string{"docker", "podman"} {
 		t.Run(scheme, func(t *testing.T) {
 			e := &engine{scheme: scheme, driver: enginetest.Open(t, scheme), owner: os.Getenv(childVariable)}
-			if e.owner != "" {
+			if first := os.Getenv(victimVariable); first != "" {
+				e.victim(t, first)
+			} else if e.owner != "" {
 				e.child(t)
 			}
 			e.owner = "sessions-test-" + strings.ToLower(rand.Text())
 			t.Cleanup(func() { e.clear(t) })
 			for name, test := range map[string]func(*testing.T){
-				"guide": e.guide, "one-sandbox": e.oneSandbox, "loss": e.loss, "crash": e.crash, "takeover": e.takeover, "pool": e.pool, "archive": e.archive, "visit": e.visit, "live": e.live,
+				"guide": e.guide, "one-sandbox": e.oneSandbox, "loss": e.loss, "crash": e.crash, "takeover": e.takeover, "pool": e.pool, "archive": e.archive, "visit": e.visit, "live": e.live, "killed": e.killedAnywhere,
 			} {
 				t.Run(name, test)
 			}

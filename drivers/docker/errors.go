@@ -25,6 +25,8 @@ func (e *engine) classify(ctx context.Context, err error) error {
 		return core.Errorf(core.ErrTimeout, "", "the engine at %s does not answer: %w", e.api.DaemonHost(), err)
 	case ctx.Err() != nil:
 		return core.Ended(ctx)
+	case strings.Contains(err.Error(), "database not open"): // the first thing that an engine closes when it ends
+		return core.Errorf(core.ErrUnavailable, "", "docker at %s is ending: %w", e.api.DaemonHost(), err)
 	case client.IsErrConnectionFailed(err), errors.As(err, &network):
 		return core.Errorf(core.ErrUnavailable, "", "docker cannot be reached at %s; start it, or set DOCKER_HOST (%w)", e.api.DaemonHost(), err)
 	case errdefs.IsNotFound(err):

@@ -52,15 +52,20 @@ func RemoveImage(t testing.TB, scheme, ref string) {
 // Objects lists the containers and volumes on the tests' engine that have a label, as "kind name".
 func Objects(t testing.TB, scheme, label string) []string {
 	t.Helper()
+	return objects(t, client(t, scheme), label)
+}
+
+func objects(t testing.TB, c *http.Client, label string) []string {
+	t.Helper()
 	filter := url.QueryEscape(fmt.Sprintf(`{"label":[%q]}`, label))
 	var list []string
 	var containers []struct{ Names []string }
-	decode(t, call(t, scheme, http.MethodGet, "/v1.40/containers/json?all=1&filters="+filter, nil, http.StatusOK), &containers)
+	decode(t, callOn(t, c, http.MethodGet, "/v1.40/containers/json?all=1&filters="+filter, nil, http.StatusOK), &containers)
 	for _, c := range containers {
 		list = append(list, "container "+strings.Join(c.Names, " "))
 	}
 	var volumes struct{ Volumes []struct{ Name string } }
-	decode(t, call(t, scheme, http.MethodGet, "/v1.40/volumes?filters="+filter, nil, http.StatusOK), &volumes)
+	decode(t, callOn(t, c, http.MethodGet, "/v1.40/volumes?filters="+filter, nil, http.StatusOK), &volumes)
 	for _, v := range volumes.Volumes {
 		list = append(list, "volume "+v.Name)
 	}
@@ -104,16 +109,30 @@ func Container(t testing.TB, scheme, method, name, what string) {
 // call makes a call of Docker's API, which Podman's service has as well.
 func call(t testing.TB, scheme, method, path string, body io.Reader, want ...int) []byte {
 	t.Helper()
+	return callOn(t, client(t, scheme), method, path, body, want...)
+}
+
+// client returns one of the API of the tests' engine.
+func client(t testing.TB, scheme string) *http.Client {
+	t.Helper()
 	u, err := url.Parse(URL(t, scheme))
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &http.Client{Transport: &http.Transport{
+	return socketClient(u.Path)
+}
+
+func socketClient(socket string) *http.Client {
+	return &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", u.Path)
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
 	}}
+}
+
+func callOn(t testing.TB, c *http.Client, method, path string, body io.Reader, want ...int) []byte {
+	t.Helper()
 	req, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), method, "http://engine"+path, body)
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +141,7 @@ func call(t testing.TB, scheme, method, path string, body io.Reader, want ...int
 		req.Header.Set("Content-Type", "application/x-tar")
 	}
 	req.Header.Set("X-Registry-Auth", "e30=") // an empty object: a push asks for one
-	res, err := client.Do(req)
+	res, err := c.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +155,7 @@ func call(t testing.TB, scheme, method, path string, body io.Reader, want ...int
 			return answer
 		}
 	}
-	t.Fatalf("%s %s on %s: %s: %s", method, path, scheme, res.Status, answer)
+	t.Fatalf("%s %s: %s: %s", method, path, res.Status, answer)
 	return nil
 }
 

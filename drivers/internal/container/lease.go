@@ -90,5 +90,33 @@ func (s *sandbox) keeper(ctx context.Context, args ...string) (holder string, er
 	if ctx.Err() != nil {
 		return "", core.Ended(ctx)
 	}
+	if err == nil {
+		err = io.ErrUnexpectedEOF
+	}
 	return "", core.Errorf(core.ErrUnavailable, "", "the sandbox's keeper does not answer: %w", err)
+}
+
+// keeperPatience is how long who attaches waits for the keeper of a sandbox that
+// the engine says is running, as it also does while it removes one.
+const keeperPatience = 2 * time.Second
+
+// holder asks who holds the sandbox. If it is ending the answer is why.
+func (s *sandbox) holder(ctx context.Context) (string, error) {
+	for began := time.Now(); ; {
+		holder, err := s.keeper(ctx, "status")
+		if core.CodeOf(err) != core.ErrUnavailable {
+			return holder, err
+		}
+		if gone := s.alive(ctx); gone != nil {
+			return "", gone
+		}
+		if time.Since(began) > keeperPatience {
+			return "", err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return "", core.Ended(ctx)
+		}
+	}
 }

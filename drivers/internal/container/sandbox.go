@@ -188,7 +188,7 @@ func (s *sandbox) restart(ctx context.Context) error {
 
 // take makes this process the holder in place of the one there is.
 func (s *sandbox) take(ctx context.Context) error {
-	holder, err := s.keeper(ctx, "status")
+	holder, err := s.holder(ctx)
 	if err != nil {
 		return err
 	}
