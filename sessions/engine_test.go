@@ -295,10 +295,7 @@ func (e *engine) pool(t *testing.T) {
 func (e *engine) visit(t *testing.T) {
 	m := e.manage(t)
 	s := get(t, m, "visit")
-	running := make(chan string)
-	go func() {
-		running <- sh(t, s, "echo began > state; while ! test -e visited; do sleep .1; done; echo ended")
-	}()
+	running := background(t, s, "echo began > state; while ! test -e visited; do sleep .1; done; echo ended")
 	until(t, "the command runs", func() bool { _, err := s.Stat(t.Context(), "state", false); return err == nil })
 	other := enginetest.Open(t, e.scheme)
 	sb, err := sessions.Visit(t.Context(), other, e.owner, "visit", nil)
