@@ -79,15 +79,21 @@ const (
 
 func elsewhere(s *core.Spec) { s.Runtime.WorkDir, s.Runtime.User = otherDir, otherUser }
 
+// workDir looks beside the default directory too: an image that was made for
+// that does not have the other.
 func workDir(e *Env) {
-	sb := e.Own(elsewhere)
-	want(e, "pwd", e.sh(sb, "pwd"), otherDir+"\n")
-	want(e, "pwd of a program", string(e.exec(sb, core.Program("pwd")).Stdout.Bytes()), otherDir+"\n")
-	want(e, "its owner", e.sh(sb, "stat -c %u:%g ."), otherUser+"\n")
-	e.sh(sb, "mkdir made && echo command > made/command")
-	e.upload(sb, "made/upload", []byte("upload\n"))
-	want(e, "what a command and an upload wrote", e.sh(sb, "cat "+otherDir+"/made/*"), "command\nupload\n")
-	wantBytes(e, "a read", e.read(sb, "made/command", nil), []byte("command\n"))
+	beside := func(s *core.Spec) { s.Runtime.WorkDir = "/conformance" }
+	for _, change := range []func(*core.Spec){beside, elsewhere} {
+		sb := e.Own(change)
+		dir, user := sb.Spec().Runtime.WorkDir, sb.Spec().Runtime.User
+		want(e, "pwd", e.sh(sb, "pwd"), dir+"\n")
+		want(e, "pwd of a program", string(e.exec(sb, core.Program("pwd")).Stdout.Bytes()), dir+"\n")
+		want(e, "its owner", e.sh(sb, "stat -c %u:%g ."), user+"\n")
+		e.sh(sb, "mkdir made && echo command > made/command")
+		e.upload(sb, "made/upload", []byte("upload\n"))
+		want(e, "what a command and an upload wrote", e.sh(sb, "cat "+dir+"/made/*"), "command\nupload\n")
+		wantBytes(e, "a read", e.read(sb, "made/command", nil), []byte("command\n"))
+	}
 }
 
 func runtimeEnv(e *Env) {
