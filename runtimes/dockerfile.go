@@ -18,7 +18,7 @@ const sourceDir = "/.caisson-build"
 // cannot write, a shell exits; where true cannot, it goes on.)
 const guardScript = `trap 'exit 143' USR1; read -r name </proc/sys/kernel/hostname; echo "` + GuardLine + `$name"; ` +
 	`"$@" & step=$!; { while sleep 1 && true >/.caisson-alive; do :; done; kill -USR1 $$; } 2>/dev/null & guard=$!; ` +
-	`wait $step; code=$?; kill $guard; wait $guard; rm -f /.caisson-alive; exit $code`
+	`wait $step; code=$?; kill $guard; wait $guard 2>/dev/null; rm -f /.caisson-alive; exit $code`
 
 // buildFile is a build file in the making. Nothing in it is interpreted: what
 // comes from a runtime stands in the exec form of RUN, as JSON, or was

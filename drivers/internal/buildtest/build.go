@@ -92,6 +92,7 @@ func (s *suite) noTrace(t *testing.T) {
 	_, err := s.driver.Prepare(t.Context(), rt, &core.PrepareOptions{Progress: func(p core.Progress) { events = append(events, p.Text) }})
 	require.NoError(t, err, "%q", events)
 	require.Contains(t, events, "the password is ***")
+	require.NotContains(t, events, "Terminated", "what watches over a step is silent")
 	out := s.sh(t, rt, `stat -c '%u %g %a' /kept; cat /authorities; ls -d /.caisson-build /.cargo 2>/dev/null; env | grep -i -e proxy -e pip -e ssl; echo "$PATH"`)
 	lines := strings.Split(out, "\n")
 	require.Equal(t, "12 34 4751", lines[0])
