@@ -24,8 +24,7 @@ type suite struct {
 
 // Run runs every test on the tests' engine of the scheme. At its end nothing of it may be left there.
 func Run(t *testing.T, scheme string) {
-	s := &suite{scheme: scheme, driver: enginetest.Open(t, scheme), name: "buildtest-" + strings.ToLower(rand.Text()[:12])}
-	t.Cleanup(func() { s.removeImages(t) })
+	s := newSuite(t, scheme)
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T)
@@ -43,12 +42,21 @@ func Run(t *testing.T, scheme string) {
 		{"prune beside others", s.pruneBeside},
 		{"apt", s.apt},
 		{"pip", s.pip},
+		{"seeds", s.seeds},
 		{"npm", s.npm},
 		{"cargo", s.cargo},
 	} {
 		t.Run(test.name, test.run)
 	}
 	s.requireNothingLeft(t)
+}
+
+// newSuite returns the suite of the tests' engine of the scheme. Its images are removed when t ends.
+func newSuite(t *testing.T, scheme string) *suite {
+	t.Helper()
+	s := &suite{scheme: scheme, driver: enginetest.Open(t, scheme), name: "buildtest-" + strings.ToLower(rand.Text()[:12])}
+	t.Cleanup(func() { s.removeImages(t) })
+	return s
 }
 
 // requireNothingLeft checks that there is no container of the suite and no image that has no name.

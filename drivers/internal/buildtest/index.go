@@ -80,11 +80,17 @@ func (x *index) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// add makes a wheel of one module that knows its version.
+// add makes a wheel of one module, of the project's name, that knows its version.
 func (x *index) add(t *testing.T, project, version string, requires ...string) {
 	t.Helper()
-	module := strings.ReplaceAll(project, "-", "_")
-	info := module + "-" + version + ".dist-info/"
+	x.addModule(t, project, strings.ReplaceAll(project, "-", "_"), version, requires...)
+}
+
+// addModule is add for a module that has a name of its own.
+func (x *index) addModule(t *testing.T, project, module, version string, requires ...string) {
+	t.Helper()
+	distribution := strings.ReplaceAll(project, "-", "_")
+	info := distribution + "-" + version + ".dist-info/"
 	metadata := fmt.Sprintf("Metadata-Version: 2.1\nName: %s\nVersion: %s\nProvides-Extra: more\n", project, version)
 	for _, r := range requires {
 		metadata += "Requires-Dist: " + r + "\n"
@@ -105,7 +111,7 @@ func (x *index) add(t *testing.T, project, version string, requires ...string) {
 	require.NoError(t, z.Close())
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.wheels[module+"-"+version+"-py3-none-any.whl"] = buf.Bytes()
+	x.wheels[distribution+"-"+version+"-py3-none-any.whl"] = buf.Bytes()
 }
 
 // authority makes a certificate for a host that is its own authority.

@@ -1,6 +1,7 @@
 package buildtest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caisson-dev/caisson/core"
-	"github.com/caisson-dev/caisson/internal/enginetest"
 	"github.com/caisson-dev/caisson/runtimes"
 )
 
@@ -48,6 +49,9 @@ func (s *suite) apt(t *testing.T) {
 	})
 	require.Equal(t, "1\n", s.sh(t, rt, `echo '{"a":1}' | jq .a; ls -A /var/lib/apt/lists`))
 
+	rt.Packages, rt.Source.Index = []string{"tree"}, "http://deb.debian.org/debian"
+	require.Contains(t, s.sh(t, rt, `tree /workspace; ! ls -A /.caisson-build 2>/dev/null`), "0 files\n")
+
 	t.Run("from a mirror", func(t *testing.T) {
 		rt := s.runtime(func(rt *core.Runtime) {
 			rt.PackageManager, rt.Packages = core.Apt, []string{"jq=1.6-*"}
@@ -67,7 +71,7 @@ func (s *suite) pip(t *testing.T) {
 	index.add(t, "caisson-sample", "2.0.0")
 	index.add(t, "caisson-helper", "0.1.0")
 	rt := s.runtime(func(rt *core.Runtime) {
-		rt.SetupCommands = []string{debianInstall + "python3-pip"}
+		rt.BaseImage = s.standIn(t, "python3-pip")
 		rt.Packages = []string{"caisson-sample[more]>=1,<2"}
 		rt.Source = core.PackageSource{Index: index.url, CA: index.ca}
 	})
@@ -80,6 +84,41 @@ func (s *suite) pip(t *testing.T) {
 	require.NotContains(t, err.Error(), "s3cret")
 }
 
+// standIn returns an image with Debian packages, which stands in for a base image that cannot be had here.
+func (s *suite) standIn(t *testing.T, packages string) string {
+	t.Helper()
+	rt := s.runtime(func(rt *core.Runtime) { rt.SetupCommands = []string{debianInstall + packages} })
+	s.prepare(t, rt)
+	return s.image(t, rt)
+}
+
+// seeds builds the built-in runtimes for Python with nothing changed but the
+// base image and the index, which has wheels of the same names.
+func (s *suite) seeds(t *testing.T) {
+	needs(t, debianMirror)
+	index, base := newIndex(t, "builder", "s3cret"), s.standIn(t, "python3-pip")
+	modules := map[string]string{"scikit-learn": "sklearn"}
+	for _, name := range []string{"python-datascience", "python-web", "python-minimal"} {
+		rt, err := runtimes.Get(name)
+		require.NoError(t, err)
+		rt.Name = s.name
+		if rt.Image != "" {
+			rt.Image = base
+			require.Equal(t, "/workspace 1000\n", s.sh(t, rt, `python3 -c 'import os; print(os.getcwd(), os.getuid())'`))
+			continue
+		}
+		var imports []string
+		for _, p := range rt.Packages {
+			module := cmp.Or(modules[p], p)
+			index.addModule(t, p, module, "1.0."+strconv.Itoa(len(imports)))
+			imports = append(imports, module)
+		}
+		rt.BaseImage, rt.Source = base, core.PackageSource{Index: index.url, CA: index.ca}
+		script := fmt.Sprintf("for name in %q.split(): print(__import__(name).version)", strings.Join(imports, " "))
+		require.Equal(t, "1.0.0\n1.0.1\n1.0.2\n1.0.3\n1.0.4\n"[:6*len(imports)], s.sh(t, rt, "python3 -c '"+script+"'"), name)
+	}
+}
+
 func (s *suite) npm(t *testing.T) {
 	needs(t, debianMirror)
 	needs(t, "https://registry.npmjs.org/react")
@@ -90,10 +129,13 @@ func (s *suite) npm(t *testing.T) {
 	// The built-in runtime, on what stands in for its base image.
 	rt, err := runtimes.Get("node-react")
 	require.NoError(t, err)
-	rt.Name, rt.BaseImage = s.name, enginetest.Image()
-	rt.SetupCommands = []string{debianInstall + "nodejs npm"}
+	rt.Name, rt.BaseImage = s.name, s.standIn(t, "nodejs npm")
 	rt.Packages = append(rt.Packages, "cowsay@1.6.0")
-	rt.Source.CA = ca
+	rt.Source.CA, rt.Source.Index = ca, "https://registry.npmjs.org"
+	minimal, err := runtimes.Get("node-minimal")
+	require.NoError(t, err)
+	minimal.Image = rt.BaseImage
+	require.Equal(t, "/app 1000\n", s.sh(t, minimal, `node -p 'process.cwd() + " " + process.getuid()'`))
 	require.Equal(t, "/app\nhello\n<p>hi</p>\nobject\n1\n", s.sh(t, rt, `pwd
 		echo 'const text: string = "hello"; console.log(text)' >a.ts && tsc --ignoreConfig a.ts 2>/dev/null || tsc a.ts; node a.js
 		echo 'import { createElement } from "react"; import { renderToStaticMarkup } from "react-dom/server"
