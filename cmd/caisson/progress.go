@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/docker/go-units"
@@ -15,14 +16,18 @@ import (
 	"github.com/caisson-dev/caisson/core"
 )
 
-// progress shows how an image is pulled or built: a bar on a terminal, else
-// now and then a line.
+// progress shows how an image is pulled or built. On a terminal that is a bar of
+// the pull, or of a step how long it takes and what it last said; elsewhere it
+// is now and then a line.
 type progress struct {
-	mu     sync.Mutex
-	w      io.Writer
-	pool   *mpb.Progress // nil where there is no terminal
-	bar    *mpb.Bar
-	lately time.Time // of the last line about a pull
+	mu       sync.Mutex
+	w        io.Writer
+	terminal bool
+	log      bool          // print what the steps of a build say
+	pool     *mpb.Progress // of the bar; it is the bar's own, so that its end takes the bar off the terminal
+	bar      *mpb.Bar
+	said     atomic.Pointer[string] // the last line of the present step
+	lately   time.Time              // of the last line about a pull
 }
 
 // lineInterval is the time between two lines about a pull.
@@ -33,9 +38,8 @@ const firstLine = time.Second
 
 func newProgress(w io.Writer) *progress {
 	p := &progress{w: w, lately: time.Now().Add(firstLine - lineInterval)}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		p.pool = mpb.New(mpb.WithOutput(w), mpb.WithWidth(40))
-	}
+	f, ok := w.(*os.File)
+	p.terminal = ok && term.IsTerminal(int(f.Fd()))
 	return p
 }
 
@@ -45,7 +49,7 @@ func (p *progress) event(ev core.Progress) {
 	defer p.mu.Unlock()
 	switch ev.Kind {
 	case core.ProgressPull:
-		if p.pool != nil {
+		if p.terminal {
 			p.draw(ev)
 		} else if time.Since(p.lately) >= lineInterval {
 			p.lately = time.Now()
@@ -54,6 +58,15 @@ func (p *progress) event(ev core.Progress) {
 	case core.ProgressStep:
 		p.clear()
 		fmt.Fprintf(p.w, "caisson: building: step %d of %d: %s\n", ev.Current, ev.Total, ev.Text)
+		p.spin()
+	case core.ProgressLog:
+		switch {
+		case p.log:
+			p.clear()
+			fmt.Fprintln(p.w, ev.Text)
+		case p.terminal:
+			p.said.Store(&ev.Text)
+		}
 	case core.ProgressDone:
 		p.clear()
 	}
@@ -61,6 +74,7 @@ func (p *progress) event(ev core.Progress) {
 
 func (p *progress) draw(ev core.Progress) {
 	if p.bar == nil {
+		p.pool = mpb.New(mpb.WithOutput(p.w), mpb.WithWidth(40))
 		p.bar = p.pool.AddBar(0,
 			mpb.BarRemoveOnComplete(),
 			mpb.PrependDecorators(decor.Name("pulling ")),
@@ -70,12 +84,25 @@ func (p *progress) draw(ev core.Progress) {
 	p.bar.SetCurrent(ev.Current)
 }
 
+// spin shows on a terminal that a step goes on, below the lines of the steps so far.
+func (p *progress) spin() {
+	if !p.terminal || p.log {
+		return
+	}
+	p.said.Store(new(string))
+	p.pool = mpb.New(mpb.WithOutput(p.w))
+	p.bar = p.pool.New(0, mpb.SpinnerStyle(), mpb.BarRemoveOnComplete(), mpb.BarWidth(1),
+		mpb.AppendDecorators(
+			decor.Elapsed(decor.ET_STYLE_GO),
+			decor.Any(func(decor.Statistics) string { return " " + *p.said.Load() })))
+}
+
 // clear takes the bar off the terminal.
 func (p *progress) clear() {
 	if p.bar != nil {
 		p.bar.Abort(true)
-		p.bar.Wait()
-		p.bar = nil
+		p.pool.Wait()
+		p.bar, p.pool = nil, nil
 	}
 }
 
@@ -84,9 +111,6 @@ func (p *progress) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clear()
-	if p.pool != nil {
-		p.pool.Wait()
-	}
 }
 
 // amount says how much of a pull is done, as far as it is known.

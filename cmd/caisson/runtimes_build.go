@@ -12,7 +12,7 @@ import (
 
 func newRuntimesBuild() *cobra.Command {
 	var url string
-	var again bool
+	var again, log bool
 	cmd := &cobra.Command{
 		Use:   "build NAME|FILE|DIRECTORY",
 		Short: "Make a runtime ready on an engine and print its image",
@@ -30,6 +30,7 @@ func newRuntimesBuild() *cobra.Command {
 			}
 			defer drv.Close()
 			show := newProgress(cmd.ErrOrStderr())
+			show.log = log
 			defer show.close()
 			ready, err := drv.Prepare(ctx, rt.WithDefaults(), &core.PrepareOptions{Progress: show.event, NoCache: again})
 			if err != nil {
@@ -42,6 +43,7 @@ func newRuntimesBuild() *cobra.Command {
 	}
 	driverFlag(cmd.Flags(), &url)
 	cmd.Flags().BoolVar(&again, "no-cache", false, "build it although it is there")
+	cmd.Flags().BoolVar(&log, "log", false, "print what the steps of the build print")
 	return cmd
 }
 
