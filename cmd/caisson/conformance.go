@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caisson-dev/caisson/conformance"
-	"github.com/caisson-dev/caisson/core"
 )
 
 // Exit statuses of `caisson conformance`.
@@ -112,13 +111,8 @@ func (o *conformanceOptions) check(ctx context.Context, log io.Writer) (*conform
 	if err := o.prepare(ctx, h, log); err != nil {
 		return nil, err
 	}
-	var drv core.Driver // open until after the last census
-	h.Open = func(ctx context.Context) (core.Driver, error) {
-		var err error
-		drv, err = openDriver(ctx, o.driver, log)
-		return drv, err
-	}
-	h.Census = func(ctx context.Context, owner string) ([]string, error) { return census(ctx, drv, owner) }
+	engine := &underTest{url: o.driver, notices: log}
+	h.Open, h.Another, h.Census, h.Lose = engine.open, engine.another, engine.census, engine.lose
 	return conformance.Check(ctx, h, opts)
 }
 
@@ -149,23 +143,6 @@ func (o *conformanceOptions) prepare(ctx context.Context, h *conformance.Harness
 	}
 	h.Spec = *spec
 	return nil
-}
-
-// census lists what an engine has of an owner: sandboxes, volumes of such that are
-// gone, workspaces. It is nothing for a driver that cannot tell.
-func census(ctx context.Context, drv core.Driver, owner string) ([]string, error) {
-	collector, ok := core.AsDriver[core.Collector](drv)
-	if !ok {
-		return nil, nil
-	}
-	found, err := collector.Collect(ctx, &core.CollectOptions{Owner: owner, Workspaces: true, MinAge: 1, DryRun: true})
-	var lines []string
-	for _, l := range found {
-		if l.Owner == owner { // and not what somebody else left
-			lines = append(lines, l.Kind+" "+l.ID)
-		}
-	}
-	return lines, err
 }
 
 // write writes the report in every form that was asked for.

@@ -1,40 +1,13 @@
 package main
 
 import (
-	"context"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/caisson-dev/caisson/conformance"
-	"github.com/caisson-dev/caisson/core"
 )
-
-func TestCensus(t *testing.T) {
-	drv, err := core.Open(t.Context(), fakeURL)
-	require.NoError(t, err)
-	defer drv.Close()
-	start := func(owner, workspace string) *core.Sandbox {
-		sb, err := core.Start(t.Context(), drv, &core.Spec{Runtime: &core.Runtime{Image: "debian"}, Owner: owner, Workspace: workspace})
-		require.NoError(t, err)
-		return sb
-	}
-	mine, other := start("mine", "kept"), start("other", "")
-	defer func() { require.NoError(t, other.Stop(context.Background())) }()
-	found, err := census(t.Context(), drv, "mine")
-	require.NoError(t, err)
-	require.Len(t, found, 2)
-	require.Regexp(t, "^sandbox .+", found[0])
-	require.Regexp(t, "^workspace .+", found[1])
-	require.NoError(t, mine.Stop(t.Context()))
-	found, err = census(t.Context(), drv, "mine")
-	require.NoError(t, err)
-	require.Len(t, found, 1, "the workspace stays")
-	found, err = census(t.Context(), drv, "nobody")
-	require.NoError(t, err)
-	require.Empty(t, found)
-}
 
 func TestSuiteShow(t *testing.T) {
 	passed := &conformance.Result{ID: "area/good", Status: conformance.Pass, Seconds: 1}
