@@ -200,8 +200,8 @@ func (e *engine) RemoveRest(ctx context.Context, label string) error {
 	})
 }
 
-// settled repeats a call on all images that fails because one of them was
-// removed meanwhile: the service looks at one after the other.
+// settled repeats a call on all images, volumes or containers that fails because one
+// of them was removed meanwhile: the service looks at one after the other.
 func settled(call func() error) (err error) {
 	for range 20 {
 		if err = call(); core.CodeOf(err) != core.ErrNotFound {

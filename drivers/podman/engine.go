@@ -96,7 +96,10 @@ func (e *engine) Containers(ctx context.Context, label string) ([]container.Stat
 		Labels  map[string]string
 		State   string
 	}
-	if err := e.call(ctx, http.MethodGet, "/containers/json", url.Values{"all": {"true"}, "filters": {labelled(label)}}, nil, &found); err != nil {
+	err := settled(func() error {
+		return e.call(ctx, http.MethodGet, "/containers/json", url.Values{"all": {"true"}, "filters": {labelled(label)}}, nil, &found)
+	})
+	if err != nil {
 		return nil, err
 	}
 	var list []container.Status
@@ -110,19 +113,13 @@ func (e *engine) Containers(ctx context.Context, label string) ([]container.Stat
 	return list, nil
 }
 
-// Volumes asks again if a volume is removed in the middle of the list, which Podman takes for an error.
 func (e *engine) Volumes(ctx context.Context, label string) ([]container.Volume, error) {
-	for n := 1; ; n++ {
-		var list []container.Volume
-		err := e.call(ctx, http.MethodGet, "/volumes/json", url.Values{"filters": {labelled(label)}}, nil, &list)
-		if core.CodeOf(err) != core.ErrNotFound || n == listAttempts {
-			return list, err
-		}
-	}
+	var list []container.Volume
+	err := settled(func() error {
+		return e.call(ctx, http.MethodGet, "/volumes/json", url.Values{"filters": {labelled(label)}}, nil, &list)
+	})
+	return list, err
 }
-
-// listAttempts is more than volumes are removed at the same time.
-const listAttempts = 20
 
 // labelled is a filter for one label.
 func labelled(label string) string {

@@ -1,7 +1,13 @@
 package podman
 
 import (
+	"io"
+	"net"
+	"net/http"
 	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -67,4 +73,48 @@ func TestErrorsAreClassedByTheirText(t *testing.T) {
 	} {
 		require.Equal(t, want, codeOf(500, text), text)
 	}
+}
+
+// A list is of what there is: the service fails if something is removed while it makes one.
+func TestListsOutliveRemovals(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "podman.sock")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
+	require.NoError(t, err)
+	var mu sync.Mutex
+	asked := map[string]int{}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Libpod-Api-Version", "4.3.1")
+		w.Header().Set("Content-Type", "application/json")
+		list := false
+		for _, what := range []string{"/volumes/json", "/containers/json"} {
+			if !strings.HasSuffix(r.URL.Path, what) {
+				continue
+			}
+			mu.Lock()
+			asked[what]++
+			first := asked[what] == 1
+			mu.Unlock()
+			if list = true; first {
+				w.WriteHeader(http.StatusNotFound)
+				_, _ = io.WriteString(w, `{"cause": "no such object", "message": "no such object", "response": 404}`)
+				return
+			}
+		}
+		if list {
+			_, _ = io.WriteString(w, "[]")
+			return
+		}
+		_, _ = io.WriteString(w, "{}")
+	})}
+	go func() { _ = server.Serve(l) }()
+	defer server.Close()
+	drv, err := New(&Options{Host: "unix://" + socket})
+	require.NoError(t, err)
+	defer drv.Close()
+	collector, ok := core.AsDriver[core.Collector](drv)
+	require.True(t, ok)
+	found, err := collector.Collect(t.Context(), nil)
+	require.NoError(t, err)
+	require.Empty(t, found)
+	require.Equal(t, map[string]int{"/volumes/json": 3, "/containers/json": 2}, asked, "volumes of two kinds")
 }
