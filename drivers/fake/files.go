@@ -102,7 +102,7 @@ func (f files) makeHome(cfg *protocol.Config) error {
 	}
 	for _, dir := range dirs {
 		if err := f.mkdirAll(path.Clean(dir)); err != nil {
-			return &core.Error{Code: core.CodeOf(err), Path: dir, Err: err}
+			return runner.FileError(dir, err)
 		}
 	}
 	return nil

@@ -23,12 +23,12 @@ type files struct{ slots chan struct{} }
 
 func newFiles() files { return files{slots: make(chan struct{}, blockingFileCalls)} }
 
-// call runs one blocking call and gives its error the right code.
-func (f files) call(path string, do func() error) error {
+// call runs one blocking call.
+func (f files) call(do func() error) error {
 	f.slots <- struct{}{}
 	err := do()
 	<-f.slots
-	return fileError(path, err)
+	return err
 }
 
 // Lstat describes a file without following a link.
@@ -42,7 +42,7 @@ func (f files) Stat(path string) (*core.FileInfo, error) {
 }
 
 func (f files) stat(path string, stat func(string) (os.FileInfo, error)) (info *core.FileInfo, err error) {
-	err = f.call(path, func() error {
+	err = f.call(func() error {
 		i, err := stat(path)
 		if err == nil {
 			info = fileInfo(path, i)
@@ -54,7 +54,7 @@ func (f files) stat(path string, stat func(string) (os.FileInfo, error)) (info *
 
 // Resolve follows every symbolic link in path; see runner.FS.
 func (f files) Resolve(path string) (resolved string, err error) {
-	err = f.call(path, func() error {
+	err = f.call(func() error {
 		var err error
 		resolved, err = evalLinks(path)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -111,7 +111,7 @@ func (f files) Create(path string, mode fs.FileMode) (runner.File, error) {
 
 // open goes by the system call: an *os.File would give the descriptor of a FIFO to the poller, and wait.
 func (f files) open(path string, flags int, mode uint32) (opened runner.File, err error) {
-	err = f.call(path, func() error {
+	err = f.call(func() error {
 		fd, err := unix.Open(path, flags|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, mode)
 		if err != nil {
 			return err
@@ -131,7 +131,7 @@ func (f files) open(path string, flags int, mode uint32) (opened runner.File, er
 
 // ReadDir lists a directory without following links.
 func (f files) ReadDir(path string) (list []core.FileInfo, err error) {
-	err = f.call(path, func() error {
+	err = f.call(func() error {
 		dir, err := os.Open(path)
 		if err != nil {
 			return err
@@ -158,22 +158,22 @@ func (f files) ReadDir(path string) (list []core.FileInfo, err error) {
 
 // Mkdir makes a directory.
 func (f files) Mkdir(path string, mode fs.FileMode) error {
-	return f.call(path, func() error { return os.Mkdir(path, mode) })
+	return f.call(func() error { return os.Mkdir(path, mode) })
 }
 
 // Chmod changes the permission of a file.
 func (f files) Chmod(path string, mode fs.FileMode) error {
-	return f.call(path, func() error { return os.Chmod(path, mode) })
+	return f.call(func() error { return os.Chmod(path, mode) })
 }
 
 // Remove removes a file or an empty directory.
 func (f files) Remove(path string) error {
-	return f.call(path, func() error { return os.Remove(path) })
+	return f.call(func() error { return os.Remove(path) })
 }
 
 // Rename moves a file, replacing one at to.
 func (f files) Rename(from, to string) error {
-	return f.call(from, func() error { return os.Rename(from, to) })
+	return f.call(func() error { return os.Rename(from, to) })
 }
 
 // Replace exchanges the files and removes the old one. A rename onto a file
@@ -182,7 +182,7 @@ func (f files) Replace(from, to string) error {
 	exchange := func() error {
 		return unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_EXCHANGE)
 	}
-	return f.call(from, func() error {
+	return f.call(func() error {
 		if exchange() != nil { // there is none, or the file system cannot
 			return os.Rename(from, to)
 		}
@@ -205,20 +205,20 @@ func (f *file) Read(p []byte) (n int, err error) {
 	f.files.slots <- struct{}{}
 	n, err = f.File.Read(p)
 	<-f.files.slots
-	return n, fileError(f.path, err)
+	return n, err
 }
 
 func (f *file) Write(p []byte) (n int, err error) {
 	f.files.slots <- struct{}{}
 	n, err = f.File.Write(p)
 	<-f.files.slots
-	return n, fileError(f.path, err)
+	return n, err
 }
 
 func (f *file) Stat() (*core.FileInfo, error) {
 	info, err := f.File.Stat()
 	if err != nil {
-		return nil, fileError(f.path, err)
+		return nil, err
 	}
 	return fileInfo(f.path, info), nil
 }
@@ -234,35 +234,6 @@ func fileInfo(path string, info os.FileInfo) *core.FileInfo {
 	return out
 }
 
-// fileError gives an error the code that it has on every driver. Those that
-// answer for the io/fs errors stay what they are.
-func fileError(path string, err error) error {
-	errno, ok := errors.AsType[syscall.Errno](err)
-	if !ok {
-		return err
-	}
-	var code core.Code
-	switch errno {
-	case syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM:
-		code = core.ErrResource
-	case syscall.EFBIG:
-		code = core.ErrTooLarge
-	case syscall.EROFS:
-		code = core.ErrPermission
-	case syscall.ENAMETOOLONG, syscall.ELOOP:
-		code = core.ErrInvalid
-	case syscall.ENOTDIR:
-		code = core.ErrNotFound
-	case syscall.EISDIR:
-		code = core.ErrIsDirectory
-	case syscall.ENXIO: // a socket, or a device that is not there
-		code = core.ErrNotRegular
-	default:
-		return err
-	}
-	return &core.Error{Code: code, Path: path, Err: errno}
-}
-
 // makeHome makes the work directory and the home of cfg if they are missing.
 func makeHome(cfg *protocol.Config) error {
 	dirs := []string{cfg.WorkDir}
@@ -276,7 +247,7 @@ func makeHome(cfg *protocol.Config) error {
 			continue
 		}
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return fileError(dir, err)
+			return runner.FileError(dir, err)
 		}
 	}
 	return nil

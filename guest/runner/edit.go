@@ -27,17 +27,17 @@ func edit(fsys FS, workDir string, m *protocol.Edit) (*protocol.Count, error) {
 	target, old, err := destination(fsys, file)
 	switch {
 	case err != nil:
-		return nil, fail(file, err)
+		return nil, FileError(file, err)
 	case old == nil:
 		return nil, &core.Error{Code: core.ErrNotFound, Path: file}
 	}
 	content, err := readSmall(fsys, target)
 	if err != nil {
-		return nil, fail(file, err)
+		return nil, FileError(file, err)
 	}
 	edited, n, err := substitute(content, m.Old, m.New, m.All)
 	if err != nil {
-		return nil, fail(file, err)
+		return nil, FileError(file, err)
 	}
 	if bytes.Equal(edited, content) {
 		return &protocol.Count{N: n}, nil
@@ -50,7 +50,7 @@ func edit(fsys FS, workDir string, m *protocol.Edit) (*protocol.Count, error) {
 		return err
 	}
 	if err := replace(fsys, target, old.Mode.Perm(), bytes.NewReader(edited), unchanged); err != nil {
-		return nil, fail(file, err)
+		return nil, FileError(file, err)
 	}
 	return &protocol.Count{N: n}, nil
 }

@@ -28,7 +28,7 @@ type walk struct {
 func (w *walk) run(ctx context.Context, root string) error {
 	info, err := w.fsys.Stat(root)
 	if err != nil {
-		return fail(root, err)
+		return FileError(root, err)
 	}
 	if !info.IsDir() {
 		return &core.Error{Code: core.ErrNotRegular, Path: root}
@@ -41,7 +41,7 @@ func (w *walk) run(ctx context.Context, root string) error {
 		case code == core.ErrNotFound:
 			return nil
 		case err != nil:
-			return fail(dir, err)
+			return FileError(dir, err)
 		case !info.IsDir():
 			return nil
 		}
@@ -66,7 +66,7 @@ func (w *walk) dir(ctx context.Context, dir string, states []globState) error {
 	switch {
 	case err == nil:
 	case dir == w.top:
-		return fail(dir, err)
+		return FileError(dir, err)
 	case codeOf(err) == core.ErrNotFound: // removed meanwhile
 		return nil
 	default:

@@ -32,7 +32,7 @@ func grep(ctx context.Context, fsys FS, workDir string, m *protocol.Find) (*prot
 	}
 	info, err := fsys.Stat(root)
 	if err != nil {
-		return nil, fail(root, err)
+		return nil, FileError(root, err)
 	}
 	s := &lineSearch{ctx: ctx, fsys: fsys, match: match, budget: newBudget(m.Search.Max), found: &protocol.Matches{}}
 	if !info.IsDir() {
@@ -131,7 +131,7 @@ func (s *lineSearch) file(name string) error {
 		}
 		s.found.Matches.Matches = append(s.found.Matches.Matches, core.Match{Path: name, Line: lines.number, Text: text})
 	}
-	return fail(name, lines.err)
+	return FileError(name, lines.err)
 }
 
 // skip counts a file that could not be read. One that was removed meanwhile is not missed.

@@ -40,14 +40,14 @@ func list(fsys FS, workDir string, m *protocol.Path) (*protocol.Files, error) {
 func readDir(fsys FS, dir string) ([]core.FileInfo, error) {
 	info, err := fsys.Stat(dir)
 	if err != nil {
-		return nil, fail(dir, err)
+		return nil, FileError(dir, err)
 	}
 	if !info.IsDir() {
 		return nil, &core.Error{Code: core.ErrNotRegular, Path: dir}
 	}
 	entries, err := fsys.ReadDir(dir)
 	if err != nil {
-		return nil, fail(dir, err)
+		return nil, FileError(dir, err)
 	}
 	for i := range entries {
 		entries[i].Path = join(dir, entries[i].Name())

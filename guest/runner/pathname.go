@@ -64,29 +64,29 @@ func makeDirs(fsys FS, dir string) error {
 	case err == nil:
 		return &core.Error{Code: core.ErrExists, Path: dir, Err: errors.New("a file stands where a directory is needed")}
 	case codeOf(err) != core.ErrNotFound || dir == "/":
-		return fail(dir, err)
+		return FileError(dir, err)
 	}
 	if err := makeDirs(fsys, path.Dir(dir)); err != nil {
 		return err
 	}
 	target, err := fsys.Resolve(dir)
 	if err != nil {
-		return fail(dir, err)
+		return FileError(dir, err)
 	}
 	if err := fsys.Mkdir(target, dirMode); err != nil {
 		if now, statErr := fsys.Stat(target); statErr == nil && now.IsDir() {
 			return nil // another call was quicker
 		}
-		return fail(dir, err)
+		return FileError(dir, err)
 	}
 	made, err := fsys.Lstat(target)
 	if err != nil {
-		return fail(dir, err)
+		return FileError(dir, err)
 	}
 	if made.Mode.Perm() == dirMode {
 		return nil
 	}
-	return fail(dir, fsys.Chmod(target, made.Mode&^fs.ModePerm|dirMode))
+	return FileError(dir, fsys.Chmod(target, made.Mode&^fs.ModePerm|dirMode))
 }
 
 // regular returns the error for a file whose content cannot be read or replaced, nil for a regular one.
@@ -101,9 +101,9 @@ func regular(file string, info *core.FileInfo) error {
 	}
 }
 
-// fail gives an error of a file system its code and path. It leaves an
+// FileError gives an error of a file system its code and path. It leaves an
 // *core.Error and a context's error as they are, and nil.
-func fail(file string, err error) error {
+func FileError(file string, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}

@@ -35,13 +35,13 @@ func read(ctx context.Context, fsys FS, workDir string, m *protocol.Read, begin 
 	}
 	if m.Offset > 0 {
 		if _, err := f.Seek(m.Offset, io.SeekStart); err != nil {
-			return fail(file, err)
+			return FileError(file, err)
 		}
 	}
 	if err := begin(size); err != nil {
 		return err
 	}
-	return fail(file, send(ctx, file, f, m, dst))
+	return FileError(file, send(ctx, file, f, m, dst))
 }
 
 // send copies from f, which stands at the offset, what the limits let through.
@@ -81,14 +81,14 @@ func send(ctx context.Context, file string, f File, m *protocol.Read, dst io.Wri
 func openRegular(fsys FS, file string) (File, *core.FileInfo, error) {
 	info, err := fsys.Stat(file)
 	if err != nil {
-		return nil, nil, fail(file, err)
+		return nil, nil, FileError(file, err)
 	}
 	if err := regular(file, info); err != nil {
 		return nil, nil, err
 	}
 	f, err := fsys.Open(file)
 	if err != nil {
-		return nil, nil, fail(file, err)
+		return nil, nil, FileError(file, err)
 	}
 	info, err = f.Stat()
 	if err == nil {
@@ -96,7 +96,7 @@ func openRegular(fsys FS, file string) (File, *core.FileInfo, error) {
 	}
 	if err != nil {
 		f.Close()
-		return nil, nil, fail(file, err)
+		return nil, nil, FileError(file, err)
 	}
 	return f, info, nil
 }

@@ -17,7 +17,7 @@ func remove(fsys FS, workDir string, m *protocol.Path) error {
 	}
 	info, err := fsys.Lstat(file)
 	if err != nil {
-		return fail(file, err)
+		return FileError(file, err)
 	}
 	if m.Flag && info.IsDir() {
 		return removeTree(fsys, file)
@@ -28,7 +28,7 @@ func remove(fsys FS, workDir string, m *protocol.Path) error {
 // removeTree removes the directory dir. What others remove meanwhile is no error.
 func removeTree(fsys FS, dir string) error {
 	entries, err := fsys.ReadDir(dir)
-	first := fail(dir, err)
+	first := FileError(dir, err)
 	for i := range entries {
 		child := join(dir, entries[i].Name())
 		if entries[i].IsDir() {
@@ -51,5 +51,5 @@ func removeOne(fsys FS, file string) error {
 	if codeOf(err) == core.ErrExists { // how io/fs can call a directory that is not empty
 		return &core.Error{Code: core.ErrConflict, Path: file, Err: err}
 	}
-	return fail(file, err)
+	return FileError(file, err)
 }

@@ -29,7 +29,7 @@ func rename(fsys FS, workDir string, m *protocol.Rename) error {
 	info, err := fsys.Lstat(from)
 	switch {
 	case err != nil:
-		return fail(from, err)
+		return FileError(from, err)
 	case from == to:
 		return nil
 	case within(from, to) && info.IsDir():
@@ -50,7 +50,7 @@ func rename(fsys FS, workDir string, m *protocol.Rename) error {
 	if errors.Is(err, syscall.EXDEV) {
 		return moveAcross(fsys, info, from, to)
 	}
-	return fail(from, err)
+	return FileError(from, err)
 }
 
 // moveAcross moves a regular file between file systems, such as /tmp and the
@@ -68,10 +68,10 @@ func moveAcross(fsys FS, info *core.FileInfo, from, to string) error {
 	defer f.Close()
 	dir, err := fsys.Resolve(path.Dir(to))
 	if err != nil {
-		return fail(to, err)
+		return FileError(to, err)
 	}
 	if err := replace(fsys, join(dir, path.Base(to)), info.Mode.Perm(), f, nil); err != nil {
-		return fail(to, err)
+		return FileError(to, err)
 	}
 	return removeOne(fsys, from)
 }

@@ -17,7 +17,7 @@ func stat(fsys FS, workDir string, m *protocol.Path) (*protocol.Files, error) {
 	}
 	info, err := look(file)
 	if err != nil {
-		return nil, fail(file, err)
+		return nil, FileError(file, err)
 	}
 	described := *info
 	described.Path = file

@@ -28,7 +28,7 @@ func upload(fsys FS, workDir string, m *protocol.Upload, src io.Reader) error {
 	}
 	target, old, err := destination(fsys, file)
 	if err != nil {
-		return fail(file, err)
+		return FileError(file, err)
 	}
 	mode := fs.FileMode(m.Mode).Perm()
 	switch {
@@ -38,7 +38,7 @@ func upload(fsys FS, workDir string, m *protocol.Upload, src io.Reader) error {
 	default:
 		mode = fileMode
 	}
-	return fail(file, replace(fsys, target, mode, src, nil))
+	return FileError(file, replace(fsys, target, mode, src, nil))
 }
 
 // destination follows the links at file, of which the last may point at
