@@ -46,7 +46,7 @@ func TestEngine(t *testing.T) {
 			e.owner = "sessions-test-" + strings.ToLower(rand.Text())
 			t.Cleanup(func() { e.clear(t) })
 			for name, test := range map[string]func(*testing.T){
-				"guide": e.guide, "one-sandbox": e.oneSandbox, "loss": e.loss, "crash": e.crash, "takeover": e.takeover, "pool": e.pool, "archive": e.archive, "visit": e.visit, "live": e.live, "killed": e.killedAnywhere,
+				"guide": e.guide, "one-sandbox": e.oneSandbox, "loss": e.loss, "crash": e.crash, "takeover": e.takeover, "pool": e.pool, "archive": e.archive, "visit": e.visit, "live": e.live, "killed": e.killedAnywhere, "storm": e.storm,
 			} {
 				t.Run(name, test)
 			}

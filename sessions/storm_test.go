@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -16,13 +17,15 @@ import (
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/drivers/fake"
+	"github.com/caisson-dev/caisson/internal/enginetest"
 	"github.com/caisson-dev/caisson/sessions"
 )
 
 // storm is many users who do anything at any time.
 type storm struct {
 	*testing.T
-	driver  *fake.Driver
+	driver  core.Driver
+	loses   func(sandbox string) // makes a sandbox disappear
 	manager *sessions.Manager
 	max     int
 
@@ -38,10 +41,25 @@ type end struct {
 }
 
 const (
-	stormLasts = 10 * time.Minute // of the time in the bubble
 	stormUsers = 50
 	stormIDs   = 12
+	stormFake  = 10 * time.Minute // how long one lasts in a bubble
+	stormReal  = 10 * time.Second // and on an engine
+	// stormVariable says for how long there are to be storms, of each kind.
+	stormVariable = "CAISSON_SESSIONS_STORM"
 )
+
+// stormTime returns how long storms are to last, or what is usual.
+func stormTime(t *testing.T, usual time.Duration) time.Duration {
+	t.Helper()
+	s := os.Getenv(stormVariable)
+	if s == "" {
+		return usual
+	}
+	d, err := time.ParseDuration(s)
+	require.NoError(t, err)
+	return d
+}
 
 // TestStorm runs random calls of 50 users for ten minutes: nobody is given a
 // session that has ended, or another's files, there is one sandbox for an id at
@@ -56,25 +74,61 @@ func TestStorm(t *testing.T) {
 		{"ephemeral", func(o *sessions.Options) { o.Ephemeral = true }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { newStorm(t, tt.change).run() })
+			// One after the other, until so much time has passed outside of the bubbles.
+			for began, lasts := time.Now(), stormTime(t, 0); ; {
+				synctest.Test(t, func(t *testing.T) {
+					d := fake.New(nil)
+					s := newStorm(t, d, manage(t, d, stormy, tt.change))
+					s.loses = d.Lose
+					s.run(stormFake)
+					for _, what := range []string{"worked", "limit", "released", "hibernated", "lost"} {
+						require.Positive(s, s.seen[what], what)
+					}
+				})
+				if time.Since(began) >= lasts {
+					return
+				}
+			}
 		})
 	}
 }
 
-func newStorm(t *testing.T, change func(*sessions.Options)) *storm {
-	s := &storm{T: t, driver: fake.New(nil), max: 8, ends: make(map[string]end), seen: make(map[string]int)}
-	s.manager = manage(t, s.driver, func(o *sessions.Options) {
-		o.MaxSessions, o.IdleTimeout, o.Lease = s.max, 20*time.Second, 10*time.Second
-		change(o)
-	})
-	s.manager.StartCleanup(5 * time.Second)
-	return s
+// storm is TestStorm on an engine.
+func (e *engine) storm(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a minute on an engine; run without -short")
+	}
+	m := e.manage(t, stormy, func(o *sessions.Options) { o.Pool = &sessions.PoolOptions{Min: 2} })
+	s := newStorm(t, e.driver, m)
+	s.loses = func(sandbox string) { enginetest.Kill(t, e.scheme, sandbox) }
+	s.run(stormTime(t, stormReal))
+	require.Positive(t, s.seen["worked"])
+	for id := range stormIDs {
+		_, err := m.Release(context.Background(), stormID(id))
+		require.NoError(t, err)
+	}
+	_, err := m.Shutdown(context.Background())
+	require.NoError(t, err)
+	e.collected(t) // links of warm sandboxes that were lost before anybody used them
 }
 
-func (s *storm) run() {
+func stormy(o *sessions.Options) {
+	o.MaxSessions, o.IdleTimeout, o.Lease = stormMax, 20*time.Second, 10*time.Second
+}
+
+const stormMax = 8
+
+func stormID(n int) string { return fmt.Sprintf("user/%d", n) }
+
+func newStorm(t *testing.T, d core.Driver, m *sessions.Manager) *storm {
+	m.StartCleanup(5 * time.Second)
+	return &storm{T: t, driver: d, manager: m, max: stormMax, ends: make(map[string]end), seen: make(map[string]int)}
+}
+
+func (s *storm) run(lasts time.Duration) {
 	seed := rand.Uint64()
 	s.Logf("seed %d", seed)
-	ctx, cancel := context.WithTimeout(s.Context(), stormLasts)
+	ctx, cancel := context.WithTimeout(s.Context(), lasts)
 	defer cancel()
 	var all sync.WaitGroup
 	for user := range stormUsers {
@@ -83,15 +137,12 @@ func (s *storm) run() {
 	all.Go(func() { s.census(ctx) })
 	all.Wait()
 	s.Log(s.seen)
-	for _, what := range []string{"worked", "limit", "released", "hibernated", "lost"} {
-		require.Positive(s, s.seen[what], what)
-	}
 }
 
 func (s *storm) user(ctx context.Context, r *rand.Rand) {
 	for ctx.Err() == nil {
 		time.Sleep(time.Duration(r.Int64N(int64(4 * time.Second))))
-		id := fmt.Sprintf("user/%d", r.IntN(stormIDs))
+		id := stormID(r.IntN(stormIDs))
 		switch n := r.IntN(100); {
 		case n < 80:
 			s.work(ctx, r, id)
@@ -177,7 +228,7 @@ func (s *storm) lose(id string) {
 	for _, sn := range s.manager.All() {
 		if sn.ID() == id {
 			s.note(id, 1)
-			s.driver.Lose(sn.Sandbox())
+			s.loses(sn.Sandbox())
 			s.note(id, -1)
 			s.count("lost")
 		}
@@ -206,12 +257,17 @@ func (s *storm) count(what string) {
 
 // census looks at the engine all the time.
 func (s *storm) census(ctx context.Context) {
+	attacher, _ := core.AsDriver[core.Attacher](s.driver)
+	linker, _ := core.AsDriver[core.Linker](s.driver)
 	for ctx.Err() == nil {
 		time.Sleep(200 * time.Millisecond)
-		records, err := s.driver.Sandboxes(s.Context(), s.manager.Owner())
-		require.NoError(s, err)
-		links, err := s.driver.Links(s.Context(), s.manager.Owner())
-		require.NoError(s, err)
+		// In this order, since what is gone from the list is not counted by a link that was made later.
+		records, err := attacher.Sandboxes(s.Context(), s.manager.Owner())
+		links, linksErr := linker.Links(s.Context(), s.manager.Owner())
+		if err != nil || linksErr != nil {
+			s.Errorf("census: %v, %v", err, linksErr)
+			return
+		}
 		claimed := make(map[string]bool)
 		for _, target := range links {
 			claimed[target] = true

@@ -106,6 +106,13 @@ func Container(t testing.TB, scheme, method, name, what string) {
 	call(t, scheme, method, "/v1.40/containers/"+name+what, nil, http.StatusOK, http.StatusNoContent)
 }
 
+// Kill kills a container behind the driver's back, if it is there and runs.
+func Kill(t testing.TB, scheme, name string) {
+	t.Helper()
+	call(t, scheme, http.MethodPost, "/v1.40/containers/"+name+"/kill", nil,
+		http.StatusOK, http.StatusNoContent, http.StatusNotFound, http.StatusConflict)
+}
+
 // call makes a call of Docker's API, which Podman's service has as well.
 func call(t testing.TB, scheme, method, path string, body io.Reader, want ...int) []byte {
 	t.Helper()
