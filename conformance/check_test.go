@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"regexp"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/joshdk/go-junit"
 	"github.com/stretchr/testify/require"
 
 	"github.com/caisson-dev/caisson/conformance"
@@ -266,29 +266,29 @@ func TestJSON(t *testing.T) {
 	require.Len(t, back.Results, 6)
 }
 
+// TestJUnit reads the report as a reader of such files does.
 func TestJUnit(t *testing.T) {
 	var buf bytes.Buffer
 	require.NoError(t, sample(t).WriteJUnit(&buf))
-	var got struct {
-		XMLName  xml.Name `xml:"testsuites"`
-		Tests    int      `xml:"tests,attr"`
-		Failures int      `xml:"failures,attr"`
-		Errors   int      `xml:"errors,attr"`
-		Skipped  int      `xml:"skipped,attr"`
-		Suites   []struct {
-			Name  string `xml:"name,attr"`
-			Cases []struct {
-				Name    string `xml:"name,attr"`
-				Failure *struct {
-					Text string `xml:",chardata"`
-				} `xml:"failure"`
-			} `xml:"testcase"`
-		} `xml:"testsuite"`
+	suites, err := junit.Ingest(buf.Bytes())
+	require.NoError(t, err)
+	status, messages := map[string]junit.Status{}, map[string]string{}
+	var total junit.Totals
+	for _, suite := range suites {
+		require.Equal(t, "conformance/v1", suite.Properties["schema"])
+		require.NotEmpty(t, suite.Properties["saboteurs"])
+		for _, test := range suite.Tests {
+			status[test.Name], messages[test.Name] = test.Status, test.Message
+		}
+		total.Tests += suite.Totals.Tests
+		total.Failed += suite.Totals.Failed
 	}
-	require.NoError(t, xml.Unmarshal(buf.Bytes(), &got))
-	require.Equal(t, []int{7, 3, 1, 2}, []int{got.Tests, got.Failures, got.Errors, got.Skipped}, "the census is one more test")
-	require.Len(t, got.Suites, 3)
-	require.Equal(t, "census", got.Suites[2].Name)
+	require.Equal(t, map[string]junit.Status{
+		"test/pass": junit.StatusPassed, "test/fail": junit.StatusFailed, "test/broken": junit.StatusError, "test/skip": junit.StatusSkipped,
+		"execute/signals": junit.StatusSkipped, "execute/success": junit.StatusFailed, "nothing is left behind": junit.StatusFailed,
+	}, status)
+	require.Equal(t, []int{7, 3}, []int{total.Tests, total.Failed}, "the census is one more test")
+	require.Equal(t, "not today", messages["test/skip"])
 	require.Contains(t, buf.String(), "got &#34;\ufffd&#34; &amp; &lt;b&gt;")
 }
 
