@@ -89,6 +89,13 @@ func isolationCases() []Case {
 			}
 			want(e, "the same host name", e.sh(a, "hostname") == e.sh(b, "hostname"), false)
 		}},
+		{ID: "isolation/own-namespaces", Title: "sandboxes share no process, network, mount, IPC or host name namespace", Run: func(e *Env) {
+			a, b := e.Own(), e.Sandbox()
+			for _, kind := range []string{"pid", "net", "mnt", "ipc", "uts"} {
+				read := "readlink /proc/self/ns/" + kind
+				want(e, kind+" namespaces of two sandboxes are one", e.sh(a, read) == e.sh(b, read), false)
+			}
+		}},
 		{ID: "isolation/first-process", Title: "the first process belongs to another user: it cannot be signalled or looked into", Run: func(e *Env) {
 			sb := e.Sandbox()
 			for _, script := range []string{"kill -TERM 1", "kill -KILL 1", "cat /proc/1/environ", "ls /proc/1/fd/", "echo x > /proc/1/fd/1", "cat /proc/1/mem"} {

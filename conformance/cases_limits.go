@@ -59,12 +59,15 @@ func limitCases() []Case {
 		}},
 		{ID: "limits/tmp", Title: "/tmp is bounded, and filling it breaks nothing", Level: Extended, Requires: core.CapIsolation, Run: func(e *Env) {
 			sb := e.Own(func(s *core.Spec) { s.Limits.Tmp = 8 << 20 })
+			e.upload(sb, "/tmp/old", []byte("old"))
 			res := e.exec(sb, core.Shell("head -c 30000000 /dev/zero > /tmp/fill; wc -c < /tmp/fill"))
 			var size int
 			_, _ = fmt.Sscan(string(res.Stdout.Bytes()), &size)
 			want(e, fmt.Sprintf("30 MB into 8 MiB: %d bytes are more than none and at most the limit", size), size > 0 && size <= 8<<20, true)
 			err := sb.Upload(e.Context(), "/tmp/upload", bytes.NewReader(noise(1<<20)), nil)
 			wantCode(e, "upload to a full /tmp", err, core.ErrResource)
+			wantCode(e, "upload over a file there", sb.Upload(e.Context(), "/tmp/old", bytes.NewReader(noise(1<<20)), nil), core.ErrResource)
+			want(e, "that file", e.sh(sb, "cat /tmp/old"), "old")
 			want(e, "the next command", e.sh(sb, "rm /tmp/fill; ls -A /tmp | grep -c caisson || true"), "0\n")
 			e.upload(sb, "/tmp/upload", noise(1<<20))
 		}},

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -104,6 +105,29 @@ func readCases() []Case {
 			if err != nil || len(rest)+len(head) > 1<<20 { // else all of it was read before it grew
 				wantCode(e, "the growing file", err, core.ErrTooLarge)
 			}
+		}},
+		{ID: "read/shrinks", Title: "a file that is cut short while it is read ends, with what was there or an error", Level: Extended, Run: func(e *Env) {
+			sb := e.Sandbox()
+			file := e.Dir(sb) + "/shrinks"
+			content := noise(8 << 20)
+			e.upload(sb, file, content)
+			r, err := sb.Read(e.Context(), file, nil)
+			if err != nil {
+				e.Fatalf("read: %v", err)
+			}
+			defer r.Close()
+			head := make([]byte, 100)
+			if _, err := io.ReadFull(r, head); err != nil {
+				e.Fatalf("read the head: %v", err)
+			}
+			e.sh(sb, ": > "+file)
+			e.within(5*time.Second, "the rest of a file that was emptied", func() {
+				rest, err := io.ReadAll(r)
+				want(e, "what came is what was there", bytes.HasPrefix(content, append(head, rest...)), true)
+				if err != nil {
+					want(e, fmt.Sprintf("error %v has a code", err), core.CodeOf(err) != core.ErrInternal, true)
+				}
+			})
 		}},
 		{ID: "read/follows-links", Title: "Read follows links", Level: Core, Run: func(e *Env) {
 			sb := e.Sandbox()

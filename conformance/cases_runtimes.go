@@ -64,9 +64,9 @@ func runtimeCases() []Case {
 		{ID: "runtime/read-only", Title: "with profile strict no directory can be written but the work directory, /tmp and shared memory", Level: Extended, Requires: core.CapImages, Needs: []string{"find"}, Run: readOnly},
 		{ID: "runtime/invalid", Title: "Prepare refuses what is not a valid runtime", Level: Core, Run: invalidRuntimes},
 		{ID: "runtime/build-failure", Title: "a runtime whose set-up fails, or cannot be done by this driver, is never started without it", Level: Core, Run: buildFailure},
-		{ID: "runtime/setup", Title: "set-up commands run as root in their order, and what they make is there for the user", Level: Extended, Requires: core.CapBuild, Timeout: time.Minute, Run: setup},
-		{ID: "runtime/packages", Title: "after the set-up each package reaches its manager as one exact argument, and the user can run what that installed", Level: Extended, Requires: core.CapBuild, Timeout: time.Minute, Run: packages},
-		{ID: "runtime/cached", Title: "a runtime is built once for all who want it, again if that is asked for, and another if it differs", Level: Extended, Requires: core.CapBuild, Timeout: time.Minute, Run: cached},
+		{ID: "runtime/setup", Title: "set-up commands run as root in their order, and what they make is there for the user", Level: Extended, Requires: core.CapBuild, Timeout: 3 * time.Minute, Run: setup},
+		{ID: "runtime/packages", Title: "after the set-up each package reaches its manager as one exact argument, and the user can run what that installed", Level: Extended, Requires: core.CapBuild, Timeout: 3 * time.Minute, Run: packages},
+		{ID: "runtime/cached", Title: "a runtime is built once for all who want it, again if that is asked for, and another if it differs", Level: Extended, Requires: core.CapBuild, Timeout: 3 * time.Minute, Run: cached},
 		{ID: "runtime/build-canceled", Title: "a build ends when nobody waits for it any more", Level: Extended, Requires: core.CapBuild, Run: buildCanceled},
 	}
 }

@@ -163,3 +163,35 @@ func heap() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+// slowUpload uploads the first half of new content over old content and waits there.
+func slowUpload(e *Env, ctx context.Context, sb core.Backend, file string, fails error) (*stalled, chan error) {
+	e.Helper()
+	e.upload(sb, file, []byte("old"))
+	src := newStalled(noise(300_000), fails)
+	e.Cleanup(src.release)
+	ended := make(chan error, 1)
+	go func() { ended <- sb.Upload(ctx, file, src, new(core.UploadOptions)) }()
+	select {
+	case <-src.given:
+	case err := <-ended:
+		e.Fatalf("upload: expected it to read its source, got %v", err)
+	case <-e.Context().Done():
+		e.Fatalf("upload: expected it to read its source, it does not")
+	}
+	return src, ended
+}
+
+// outcome waits for the end of an upload.
+func (e *Env) outcome(ended <-chan error, done string) error {
+	e.Helper()
+	timer := time.NewTimer(5 * time.Second)
+	defer timer.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-timer.C:
+		e.Fatalf("%s: expected an end within 5 s, still running", done)
+		return nil
+	}
+}

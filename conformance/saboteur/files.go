@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -305,6 +306,21 @@ func reads() []Saboteur {
 			c.MaxSize = 0
 			return b.Read(ctx, p, &c)
 		}),
+		onRead("read/padded", "read/shrinks", "it fills up with zeros what is missing of the size that a file had", func(ctx context.Context, b core.Backend, p string, o *core.ReadOptions) (io.ReadCloser, error) {
+			r, err := b.Read(ctx, p, o)
+			if err != nil || !strings.HasSuffix(p, "/shrinks") {
+				return r, err
+			}
+			size, _ := sh(ctx, b, `wc -c < "$1"`, p)
+			n, err := strconv.ParseInt(strings.TrimSpace(size), 10, 64)
+			if err != nil {
+				return nil, errors.Join(err, r.Close())
+			}
+			return struct {
+				io.Reader
+				io.Closer
+			}{io.LimitReader(io.MultiReader(r, zeros{}), n), r}, nil
+		}),
 		onRead("read/links-refused", "read/follows-links", "it does not find what links lead to", func(ctx context.Context, b core.Backend, p string, o *core.ReadOptions) (io.ReadCloser, error) {
 			if _, link := sh(ctx, b, `test -L "$1" && test -f "$1"`, p); link {
 				return nil, core.Errorf(core.ErrNotFound, "read", "no such file")
@@ -338,6 +354,11 @@ func reads() []Saboteur {
 		}),
 	}
 }
+
+// zeros is an endless source of them.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // drained is a reader whose Close takes as long as the rest of the file.
 type drained struct {

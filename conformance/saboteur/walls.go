@@ -78,6 +78,9 @@ func walls() []Saboteur {
 				return res, err
 			}}
 		}},
+		shows("isolation/host-ipc", "isolation/own-namespaces", "it runs sandboxes in the host's IPC namespace", "readlink /proc/self/ns/ipc", func(string, bool) (string, bool) {
+			return "ipc:[4026531839]\n", true
+		}),
 		shows("isolation/common-tmp", "isolation/tmp", "it mounts the host's /tmp", "test -e /tmp/only-", allowed),
 		onRead("isolation/reads-host", "paths/host-file", "it follows links on the host", func(ctx context.Context, b core.Backend, p string, o *core.ReadOptions) (io.ReadCloser, error) {
 			r, err := b.Read(ctx, p, o)
@@ -102,6 +105,13 @@ func walls() []Saboteur {
 		limited("limits/file-size-ignored", "limits/file-size", "it does not limit the size of a file", func(l *core.Limits) { l.FileSize = 1 << 40 }),
 		limited("limits/open-files-ignored", "limits/open-files", "it does not limit open files", func(l *core.Limits) { l.OpenFiles = 4096 }),
 		limited("limits/tmp-ignored", "limits/tmp", "it does not limit /tmp", func(l *core.Limits) { l.Tmp = 1 << 30 }),
+		onUpload("limits/full-empties", "limits/tmp", "it empties a file before it finds that there is no room for the new content", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+			err := b.Upload(ctx, p, src, o)
+			if errors.Is(err, core.ErrResource) {
+				sh(ctx, b, `: > "$1"`, p)
+			}
+			return err
+		}),
 		limited("limits/cpu-ignored", "limits/cpu", "it does not limit the processors", func(l *core.Limits) { l.CPUs = 2 }),
 		onResult("limits/dumps-core", "limits/core-dump", "it lets a crash leave a core file", func(cmd *core.Command, r *core.Result) {
 			if strings.Contains(cmd.Shell, "ulimit -c unlimited") {

@@ -31,6 +31,8 @@ type Kernel struct {
 	boot time.Time
 	cpu  cpu
 
+	namespace uint64 // the number of its namespaces
+
 	mu    sync.Mutex
 	procs map[int]*Process
 	last  int // pid

@@ -5,12 +5,14 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
 // The files of /proc that something may look for.
 
 func (k *Kernel) installProc() {
+	k.namespace = 4026532000 + lastNamespace.Add(1)
 	vol := &Volume{limit: 1 << 40}
 	k.FS.Install("/proc", Node{Mode: fs.ModeDir | 0o555, Volume: vol})
 	for name, made := range map[string]func() string{
@@ -35,11 +37,20 @@ func (k *Kernel) installProc() {
 	}
 }
 
+// namespaces are those that every sandbox has of its own.
+var namespaces = []string{"cgroup", "ipc", "mnt", "net", "pid", "uts"}
+
+// lastNamespace numbers the kernels of this process.
+var lastNamespace atomic.Uint64
+
 func (k *Kernel) procDir(p *Process) string { return "/proc/" + strconv.Itoa(p.PID) }
 
 func (k *Kernel) installProcess(p *Process) {
 	dir := k.procDir(p)
 	k.FS.Install(dir, Node{Mode: fs.ModeDir | 0o555, Owner: p.User})
+	for _, kind := range namespaces {
+		k.FS.Install(dir+"/ns/"+kind, Node{Mode: fs.ModeSymlink | 0o777, Owner: p.User, Target: fmt.Sprintf("%s:[%d]", kind, k.namespace)})
+	}
 	for name, made := range map[string]func(Info) string{"stat": procStat, "status": procStatus, "cmdline": procCmdline, "comm": procComm} {
 		k.FS.Install(dir+"/"+name, Node{Mode: 0o444, Owner: p.User, Made: func() string {
 			k.mu.Lock()
