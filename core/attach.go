@@ -82,6 +82,7 @@ const (
 	LeftoverSandbox   = "sandbox"
 	LeftoverWorkspace = "workspace"
 	LeftoverVolume    = "volume" // of a sandbox that is gone
+	LeftoverImage     = "image"  // of a build that did not end, hours ago
 )
 
 // Leftover is an object on the engine.

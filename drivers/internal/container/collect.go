@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/runtimes"
 )
 
 var _ core.Collector = (*Driver)(nil)
@@ -35,6 +36,15 @@ func (d *Driver) Collect(ctx context.Context, opts *core.CollectOptions) ([]core
 		}
 		for _, v := range volumes {
 			c.volume(kind, record(&Status{Name: v.Name, Labels: v.Labels}), d.engine.RemoveVolume)
+		}
+	}
+	images, err := d.engine.Images(ctx, runtimes.LabelBuild)
+	if err != nil {
+		return nil, d.fail("collect", err)
+	}
+	for i := range images {
+		if img := &images[i]; unfinished(img, time.Now()) {
+			c.add(core.Leftover{Kind: core.LeftoverImage, ID: img.ID, Created: img.Created}, d.engine.RemoveImage)
 		}
 	}
 	found, err := c.remove(ctx)
@@ -83,7 +93,11 @@ func (c *collection) remove(ctx context.Context) (removed []core.Leftover, err e
 	}
 	var failed []error
 	for i, l := range c.found {
-		if err := c.removes[i](ctx, l.ID); err != nil && core.CodeOf(err) != core.ErrNotFound {
+		err := c.removes[i](ctx, l.ID)
+		if l.Kind == core.LeftoverImage && core.CodeOf(err) == core.ErrConflict {
+			continue // a later build has made use of it
+		}
+		if err != nil && core.CodeOf(err) != core.ErrNotFound {
 			failed = append(failed, err)
 			continue
 		}

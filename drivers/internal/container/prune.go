@@ -69,12 +69,17 @@ func superseded(images, rest []Listed, opts *core.PruneOptions, now time.Time) [
 		}
 	}
 	for _, img := range rest {
-		// A build that is under way needs its own.
-		if img.Labels[core.LabelPrefix] == "" && len(img.Tags) == 0 && wanted(img) && now.Sub(img.Created) > buildTimeout {
+		if unfinished(&img, now) && wanted(img) {
 			groups = append(groups, []Listed{img})
 		}
 	}
 	return groups
+}
+
+// unfinished reports whether an image with the label of a build is one that the
+// build has left on its way. One that is under way needs its own.
+func unfinished(img *Listed, now time.Time) bool {
+	return img.Labels[core.LabelPrefix] == "" && len(img.Tags) == 0 && now.Sub(img.Created) > buildTimeout
 }
 
 // removeImages removes each group from its top, as far as nobody uses it.
