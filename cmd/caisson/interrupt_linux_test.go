@@ -132,7 +132,9 @@ func start(t *testing.T, url string, args ...string) *process {
 func (p *process) expect(t *testing.T, want string) {
 	t.Helper()
 	line, err := bufio.NewReader(p.stdout).ReadString('\n')
-	require.NoError(t, err)
+	if err != nil {
+		t.Fatalf("exit status %d instead of %q: %v; stderr: %s", p.wait(t), want, err, p.stderr.String())
+	}
 	require.Equal(t, want+"\n", line)
 }
 
