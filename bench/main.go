@@ -54,6 +54,7 @@ type subject struct {
 	*core.Sandbox
 	*table
 	options
+	driver core.Driver
 	raw    *raw
 	docker bool
 }
@@ -79,9 +80,9 @@ func measure(ctx context.Context, url, image string, opts options) (err error) {
 	}
 	s := &subject{
 		Sandbox: sb, table: newTable(os.Stdout, info.Engine+" "+info.Version), options: opts,
-		raw: newRaw(info.Endpoint, described.ID), docker: info.Driver == "docker",
+		driver: drv, raw: newRaw(info.Endpoint, described.ID), docker: info.Driver == "docker",
 	}
-	for _, part := range []func(context.Context) error{s.commands, s.smallFiles, s.bigFiles, s.memory} {
+	for _, part := range []func(context.Context) error{s.commands, s.smallFiles, s.bigFiles, s.memory, s.prepare} {
 		if err := part(ctx); err != nil {
 			return err
 		}
