@@ -274,7 +274,8 @@ func (s *storm) census(ctx context.Context) {
 		}
 		n := 0
 		for i := range records {
-			if records[i].Labels[sessions.LabelPool] == "" || claimed[records[i].Workspace] {
+			// An engine goes on listing what it is removing.
+			if records[i].Running && (records[i].Labels[sessions.LabelPool] == "" || claimed[records[i].Workspace]) {
 				n++
 			}
 		}

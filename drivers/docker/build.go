@@ -99,6 +99,9 @@ func (e *engine) list(ctx context.Context, by ...filters.KeyValuePair) ([]contai
 }
 
 func (e *engine) RemoveRest(ctx context.Context, label string) error {
+	if err := e.agree(ctx); err != nil {
+		return err
+	}
 	list, err := e.api.ContainerList(ctx, dockercontainer.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
 	if err != nil {
 		return e.classify(ctx, err)

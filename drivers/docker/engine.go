@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -23,11 +24,28 @@ import (
 )
 
 // engine is Docker's API as a container.Engine.
-type engine struct{ api *client.Client }
+type engine struct {
+	api    *client.Client
+	agreed atomic.Bool // on a version of the API
+}
 
 var _ container.Engine = (*engine)(nil)
 
 func (e *engine) Close() error { return e.api.Close() }
+
+// agree has the client agree with the engine on a version of the API. Requests
+// do so themselves, but lists read the version before that, which is a data race
+// with the first request of another goroutine.
+func (e *engine) agree(ctx context.Context) error {
+	if e.agreed.Load() {
+		return nil
+	}
+	if _, err := e.api.ServerVersion(ctx); err != nil {
+		return e.classify(ctx, err)
+	}
+	e.agreed.Store(true)
+	return nil
+}
 
 // CreateVolume does nothing: the create request of the container makes its volume, labels and all.
 func (e *engine) CreateVolume(context.Context, string, map[string]string) error { return nil }
@@ -80,6 +98,9 @@ func (e *engine) Inspect(ctx context.Context, name string) (*container.Status, e
 }
 
 func (e *engine) Containers(ctx context.Context, label string) ([]container.Status, error) {
+	if err := e.agree(ctx); err != nil {
+		return nil, err
+	}
 	found, err := e.api.ContainerList(ctx, dockercontainer.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
 	if err != nil {
 		return nil, e.classify(ctx, err)
@@ -103,6 +124,9 @@ func (e *engine) Containers(ctx context.Context, label string) ([]container.Stat
 }
 
 func (e *engine) Volumes(ctx context.Context, label string) ([]container.Volume, error) {
+	if err := e.agree(ctx); err != nil {
+		return nil, err
+	}
 	found, err := e.api.VolumeList(ctx, volume.ListOptions{Filters: filters.NewArgs(filters.Arg("label", label))})
 	if err != nil {
 		return nil, e.classify(ctx, err)
