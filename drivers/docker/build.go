@@ -17,8 +17,12 @@ import (
 	"github.com/caisson-dev/caisson/drivers/internal/container"
 )
 
-// stopPatience is how long a cancelled build is given to end.
-const stopPatience = 500 * time.Millisecond
+// Bounds of the wait for the end of a cancelled build.
+const (
+	stopPatience = 10 * time.Second
+	stopLook     = 100 * time.Millisecond
+	stopQuiet    = 3 // looks in a row that must find nothing
+)
 
 // Build uses the classic builder, which every engine has.
 func (e *engine) Build(ctx context.Context, source io.Reader, b *container.Build) error {
@@ -50,13 +54,52 @@ func (e *engine) build(ctx context.Context, source io.Reader, b *container.Build
 	defer res.Body.Close()
 	if err := follow(res.Body, b.Output, func(core.Progress) {}); err != nil {
 		if ctx.Err() != nil {
-			// The builder kills the step that it is in, or ends its commit, and does not say when it has.
-			time.Sleep(stopPatience)
+			e.settle(ctx, b.Mark)
 			return e.classify(ctx, err)
 		}
 		return core.Errorf(core.ErrBuild, "", "%w", err)
 	}
 	return nil
+}
+
+// settle waits for the end of a cancelled build. The builder kills the step
+// that it is in, or ends its commit, and does not say when it has; but it
+// removes its containers last.
+func (e *engine) settle(ctx context.Context, mark string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+	defer cancel()
+	for quiet := 0; quiet < stopQuiet; quiet++ {
+		select {
+		case <-time.After(stopLook):
+		case <-ctx.Done():
+			return
+		}
+		if mark == "" { // of a layer, whose steps run nothing
+			continue
+		}
+		left, err := e.buildContainers(ctx, mark)
+		if err != nil {
+			return
+		}
+		if len(left) > 0 {
+			quiet = -1
+		}
+	}
+}
+
+// buildContainers returns the ids of the containers that builds have left with a label, KEY=VALUE.
+func (e *engine) buildContainers(ctx context.Context, label string) ([]string, error) {
+	list, err := e.api.ContainerList(ctx, dockercontainer.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
+	if err != nil {
+		return nil, e.classify(ctx, err)
+	}
+	var ids []string
+	for _, c := range list {
+		if c.Labels[core.LabelPrefix] == "" { // else a sandbox, which has the labels of its image
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids, nil
 }
 
 func networkMode(n core.Network) string {
@@ -102,15 +145,12 @@ func (e *engine) RemoveRest(ctx context.Context, label string) error {
 	if err := e.agree(ctx); err != nil {
 		return err
 	}
-	list, err := e.api.ContainerList(ctx, dockercontainer.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
+	containers, err := e.buildContainers(ctx, label)
 	if err != nil {
-		return e.classify(ctx, err)
+		return err
 	}
-	for _, c := range list {
-		if c.Labels[core.LabelPrefix] != "" { // a sandbox, which has the labels of its image
-			continue
-		}
-		if err := e.Remove(ctx, c.ID); err != nil && core.CodeOf(err) != core.ErrNotFound {
+	for _, id := range containers {
+		if err := e.Remove(ctx, id); err != nil && core.CodeOf(err) != core.ErrNotFound {
 			return err
 		}
 	}

@@ -47,7 +47,8 @@ type built struct {
 // runBuild builds and removes what only the build needed, and the image that stood under the same name before.
 func (d *Driver) runBuild(ctx context.Context, b *runtimes.Build, id string, before *Image, progress func(core.Progress)) (*built, error) {
 	log := &buildLog{build: b, progress: progress}
-	err := d.engine.Build(ctx, b.Context(), &Build{Tag: b.Tag, Labels: b.Labels, Args: b.Args, Network: b.Network, Output: log})
+	mark := runtimes.LabelBuild + "=" + id
+	err := d.engine.Build(ctx, b.Context(), &Build{Tag: b.Tag, Mark: mark, Labels: b.Labels, Args: b.Args, Network: b.Network, Output: log})
 	if err == nil {
 		log.end()
 	} else if failed, ok := errors.AsType[*core.Error](err); ok && failed.Code == core.ErrBuild {
@@ -56,7 +57,7 @@ func (d *Driver) runBuild(ctx context.Context, b *runtimes.Build, id string, bef
 	clean, cancel := within(context.WithoutCancel(ctx), restTimeout)
 	defer cancel()
 	// What cannot be removed has labels by which it is found later, and is no reason to fail.
-	_ = d.engine.RemoveRest(clean, runtimes.LabelBuild+"="+id)
+	_ = d.engine.RemoveRest(clean, mark)
 	if err != nil {
 		return nil, err
 	}

@@ -85,6 +85,7 @@ type Listed struct {
 
 // Build is a request to build an image.
 type Build struct {
+	Mark    string // a label, KEY=VALUE, of all that the build makes on the way
 	Tag     string
 	Labels  map[string]string
 	Args    map[string]string // predefined build arguments, for a proxy
