@@ -110,7 +110,8 @@ func Container(t testing.TB, scheme, method, name, what string) {
 func Kill(t testing.TB, scheme, name string) {
 	t.Helper()
 	call(t, scheme, http.MethodPost, "/v1.40/containers/"+name+"/kill", nil,
-		http.StatusOK, http.StatusNoContent, http.StatusNotFound, http.StatusConflict)
+		http.StatusOK, http.StatusNoContent, http.StatusNotFound, http.StatusConflict,
+		http.StatusInternalServerError) // Podman's word for a container that has stopped meanwhile
 }
 
 // call makes a call of Docker's API, which Podman's service has as well.
