@@ -11,17 +11,52 @@ import (
 	"github.com/caisson-dev/caisson/core"
 )
 
-// lease is the goroutine that renews a sandbox's lease while this process lives.
+// lease renews a sandbox's lease while this process lives. Between two
+// heartbeats it is a timer and no goroutine, since there are hundreds of them.
 type lease struct {
+	ctx    context.Context // of heartbeats
 	cancel context.CancelFunc
-	ended  sync.WaitGroup
+	every  time.Duration
+	beat   func(context.Context) error
+
+	mu    sync.Mutex
+	over  bool
+	timer *time.Timer
+	beats sync.WaitGroup // under way
 }
 
 // end stops the renewal and waits for it. A nil lease has none.
 func (l *lease) end() {
-	if l != nil {
-		l.cancel()
-		l.ended.Wait()
+	if l == nil {
+		return
+	}
+	l.stop()
+	l.cancel()
+	l.beats.Wait()
+}
+
+func (l *lease) stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = true
+	l.timer.Stop()
+}
+
+// renew sends a heartbeat and sees to the next one.
+func (l *lease) renew() {
+	l.mu.Lock()
+	if l.over {
+		l.mu.Unlock()
+		return
+	}
+	l.timer.Reset(l.every)
+	l.beats.Add(1)
+	l.mu.Unlock()
+	defer l.beats.Done()
+	ctx, done := within(l.ctx, l.every)
+	defer done()
+	if core.CodeOf(l.beat(ctx)) == core.ErrNotFound {
+		l.stop() // the sandbox is gone; its next call says so
 	}
 }
 
@@ -30,26 +65,14 @@ const heartbeat = "SIGUSR1"
 
 // renewing starts the renewal of the lease.
 func (s *sandbox) renewing(ctx context.Context) *lease {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	l := &lease{cancel: cancel}
-	l.ended.Go(func() {
-		every := s.spec.Lease / 4 // one or two may fail
-		ticker := time.NewTicker(every)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticker.C:
-			}
-			beat, done := within(ctx, every)
-			err := s.driver.engine.Signal(beat, s.id, heartbeat)
-			done()
-			if core.CodeOf(err) == core.ErrNotFound {
-				return // the sandbox is gone; its next call says so
-			}
-		}
-	})
+	l := &lease{
+		every: s.spec.Lease / 4, // one or two may fail
+		beat:  func(ctx context.Context) error { return s.driver.engine.Signal(ctx, s.id, heartbeat) },
+	}
+	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	l.mu.Lock()
+	defer l.mu.Unlock() // before the timer is set it must not be used
+	l.timer = time.AfterFunc(l.every, l.renew)
 	return l
 }
 
