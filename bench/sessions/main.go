@@ -180,7 +180,12 @@ func usage() (memory, goroutines int) {
 	}
 	var s runtime.MemStats
 	runtime.ReadMemStats(&s)
-	return int(s.HeapInuse + s.StackInuse), runtime.NumGoroutine()
+	goroutines = runtime.NumGoroutine()
+	for range 10 { // heartbeats come and go
+		time.Sleep(20 * time.Millisecond)
+		goroutines = min(goroutines, runtime.NumGoroutine())
+	}
+	return int(s.HeapInuse + s.StackInuse), goroutines
 }
 
 // report prints a figure, and remembers that it is worse than its goal.

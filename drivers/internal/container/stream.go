@@ -21,8 +21,9 @@ type Demux struct {
 	stderr  tail
 }
 
-// demuxBuffer holds two of the pieces in which Podman sends output, and is small enough for hundreds of idle sandboxes.
-const demuxBuffer = 16 << 10
+// demuxBuffer holds one of the pieces in which Podman sends output, with its
+// header. What is larger is read around it, and hundreds of idle sandboxes have one each.
+const demuxBuffer = 8<<10 + 8
 
 // NewDemux returns a Demux that reads from src.
 func NewDemux(src io.Reader) *Demux { return &Demux{src: bufio.NewReaderSize(src, demuxBuffer)} }
