@@ -163,7 +163,7 @@ func TestKeeperIsSomebodysFromTheStart(t *testing.T) {
 
 func TestKeeperReapsOrphansAndEndsWhenTold(t *testing.T) {
 	k := startKeeper(t)
-	_, code := k.run(workloadUser, "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do (sleep 2 &); done")
+	_, code := k.run(workloadUser, "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do (sleep 1000 >/dev/null 2>&1 &); done")
 	require.Zero(t, code)
 	children := func() int {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", k.Process.Pid, k.Process.Pid))
@@ -171,6 +171,8 @@ func TestKeeperReapsOrphansAndEndsWhenTold(t *testing.T) {
 		return len(strings.Fields(string(text)))
 	}
 	require.Positive(t, children(), "the orphans are not the keeper's")
+	_, code = k.run(workloadUser, "sh", "-c", "kill -KILL -1") // all but itself
+	require.Zero(t, code)
 	require.Eventually(t, func() bool { return children() == 0 }, 15*time.Second, 10*time.Millisecond)
 	require.NoError(t, k.Process.Signal(syscall.SIGTERM))
 	k.mustEnd(t)
