@@ -69,7 +69,7 @@ var commandProbes = []struct {
 	{"no shell between", func() *core.Command { return core.Program("echo", "$HOME", "*", "`id`", "\xff") }},
 	{"broken pipe", func() *core.Command { return core.Shell("yes | head -n 1") }},
 	{"order of outputs", func() *core.Command { return core.Shell("echo 1; sleep 0.1; echo 2 >&2; sleep 0.1; echo 3") }},
-	{"out of memory", func() *core.Command { return &core.Command{Shell: "exec tail /dev/zero", Timeout: 20 * time.Second} }},
+	{"out of memory", func() *core.Command { return &core.Command{Shell: "exec tail /dev/zero", Timeout: time.Minute} }},
 	{"background child", func() *core.Command { return core.Shell("sleep 2 & echo hi") }},
 	{"more than the limit", func() *core.Command {
 		return &core.Command{Shell: "head -c 5000 /dev/zero | tr '\\0' x", OutputLimit: 20}

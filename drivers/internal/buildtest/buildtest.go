@@ -24,6 +24,9 @@ type suite struct {
 
 // Run runs every test on the tests' engine of the scheme. At its end nothing of it may be left there.
 func Run(t *testing.T, scheme string) {
+	if testing.Short() {
+		t.Skip("builds images for minutes; run without -short")
+	}
 	s := newSuite(t, scheme)
 	for _, test := range []struct {
 		name string

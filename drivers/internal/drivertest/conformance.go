@@ -36,12 +36,18 @@ func harness(t *testing.T, scheme string) *conformance.Harness {
 // Conformance runs the whole suite on the tests' engine of the scheme.
 func Conformance(t *testing.T, scheme string) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("takes minutes; run without -short")
+	}
 	conformance.Run(t, harness(t, scheme))
 }
 
 // ConformanceTwice runs a part of the suite twice at once on one engine. Neither run may notice the other.
 func ConformanceTwice(t *testing.T, scheme string) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("takes a minute; run without -short")
+	}
 	part := regexp.MustCompile(`^(execute|streams)/[a-m]|^kill/timeout-|^files/[a-o]|^(lifecycle|attach|workspace|collect)/`)
 	var both sync.WaitGroup
 	for range 2 {
