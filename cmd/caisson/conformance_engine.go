@@ -15,9 +15,13 @@ type underTest struct {
 	driver  core.Driver // of the run; open until after the last census
 }
 
-func (u *underTest) open(ctx context.Context) (_ core.Driver, err error) {
-	u.driver, err = openDriver(ctx, u.url, u.notices)
-	return u.driver, err
+// open opens a driver. The first is that of the run; cases may open more.
+func (u *underTest) open(ctx context.Context) (core.Driver, error) {
+	driver, err := openDriver(ctx, u.url, u.notices)
+	if err == nil && u.driver == nil {
+		u.driver = driver
+	}
+	return driver, err
 }
 
 // another opens a driver on the same engine. The fake's engine is in this process, so opening another would not do.
