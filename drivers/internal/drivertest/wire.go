@@ -94,5 +94,6 @@ func normal(t *testing.T, body []byte) []byte {
 	require.NoError(t, err)
 	text = regexp.MustCompile(`"seccomp=[^\n]*"`).ReplaceAll(text, []byte(`"seccomp=..."`))
 	text = regexp.MustCompile(`("dev.caisson.(?:spec|start)": )"[0-9a-f]+"`).ReplaceAll(text, []byte(`$1"..."`))
+	text = regexp.MustCompile(`("-claim",\s*)"[0-9a-f]{16}"`).ReplaceAll(text, []byte(`$1"..."`))
 	return append(changing.ReplaceAll(text, []byte("...")), '\n')
 }
