@@ -86,7 +86,7 @@ func TestListsOutliveRemovals(t *testing.T) {
 		w.Header().Set("Libpod-Api-Version", "4.3.1")
 		w.Header().Set("Content-Type", "application/json")
 		list := false
-		for _, what := range []string{"/volumes/json", "/containers/json"} {
+		for _, what := range []string{"/volumes/json", "/containers/json", "/images/json"} {
 			if !strings.HasSuffix(r.URL.Path, what) {
 				continue
 			}
@@ -116,5 +116,5 @@ func TestListsOutliveRemovals(t *testing.T) {
 	found, err := collector.Collect(t.Context(), nil)
 	require.NoError(t, err)
 	require.Empty(t, found)
-	require.Equal(t, map[string]int{"/volumes/json": 3, "/containers/json": 2}, asked, "volumes of two kinds")
+	require.Equal(t, map[string]int{"/volumes/json": 3, "/containers/json": 2, "/images/json": 2}, asked, "volumes of two kinds")
 }

@@ -39,6 +39,7 @@ type Driver struct {
 	engine   Engine
 	arch     atomic.Pointer[string] // of the engine; nil until it was asked
 	layers   singleflight.Group     // by tag
+	infos    singleflight.Group     // an engine takes long for many questions at once
 	pulls    flights[struct{}]      // by reference
 	builds   flights[*built]        // by tag
 	asking   flights[string]        // for arch
@@ -55,12 +56,22 @@ func New(scheme string, engine Engine) *Driver {
 
 // Info describes the engine; see core.Driver.
 func (d *Driver) Info(ctx context.Context) (*core.Info, error) {
-	ctx, cancel := within(ctx, infoTimeout)
-	defer cancel()
-	info, err := d.engine.Info(ctx)
-	if err != nil {
-		return nil, d.fail("info", err)
+	asked := d.infos.DoChan("", func() (any, error) {
+		whole, cancel := within(context.WithoutCancel(ctx), infoTimeout)
+		defer cancel()
+		return d.engine.Info(whole)
+	})
+	var answer singleflight.Result
+	select {
+	case answer = <-asked:
+	case <-ctx.Done():
+		return nil, d.fail("info", core.Ended(ctx))
 	}
+	if answer.Err != nil {
+		return nil, d.fail("info", answer.Err)
+	}
+	shared := *answer.Val.(*core.Info) //nolint:errcheck,forcetypeassert // what the function above returned
+	info := &shared
 	info.Driver = d.scheme
 	info.Capabilities = append(core.FileCapabilities(), core.CapInfo, core.CapImages, core.CapBuild, core.CapNetwork, core.CapIsolation)
 	for weakening, capability := range map[core.Weakening]core.Capability{
