@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,16 +41,37 @@ func needs(t *testing.T, url string) {
 	t.Skipf("no packages from %s (%v)", url, err)
 }
 
-const debianMirror = "http://deb.debian.org/debian/dists/bookworm/Release.gpg"
+// host returns the first word that a package manager of this host prints of its
+// own settings: the tests take packages from where the host does.
+func host(t *testing.T, command string, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), command, args...).Output()
+	words := strings.Fields(string(out))
+	if err != nil || len(words) == 0 {
+		if slices.Contains(strings.Split(os.Getenv("CAISSON_REQUIRE"), ","), "packages") {
+			t.Fatalf("%s does not say where packages come from: %v", command, err)
+		}
+		t.Skipf("%s does not say where packages come from (%v); install it", command, err)
+	}
+	return strings.TrimSuffix(words[0], "/")
+}
+
+// debian returns the mirror of this host, which must answer.
+func debian(t *testing.T) string {
+	t.Helper()
+	mirror := host(t, "apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Codename: bookworm")
+	needs(t, mirror+"/dists/bookworm/Release.gpg")
+	return mirror
+}
 
 func (s *suite) apt(t *testing.T) {
-	needs(t, debianMirror)
+	mirror := debian(t)
 	rt := s.runtime(func(rt *core.Runtime) {
 		rt.PackageManager, rt.Packages = core.Apt, []string{"jq"}
 	})
 	require.Equal(t, "1\n", s.sh(t, rt, `echo '{"a":1}' | jq .a; ls -A /var/lib/apt/lists`))
 
-	rt.Packages, rt.Source.Index = []string{"tree"}, "http://deb.debian.org/debian"
+	rt.Packages, rt.Source.Index = []string{"tree"}, mirror
 	require.Contains(t, s.sh(t, rt, `tree /workspace; ! ls -A /.caisson-build 2>/dev/null`), "0 files\n")
 
 	t.Run("from a mirror", func(t *testing.T) {
@@ -58,13 +80,13 @@ func (s *suite) apt(t *testing.T) {
 		})
 		require.ErrorIs(t, rt.Validate(), core.ErrInvalid)
 		rt.Packages = []string{"jq"}
-		rt.Source.Index = "http://deb.debian.org/debian"
+		rt.Source.Index = mirror
 		require.Equal(t, "jq-1.6\n", s.sh(t, rt, `jq --version; grep -rl caisson-build /etc/apt`+" || true"))
 	})
 }
 
 func (s *suite) pip(t *testing.T) {
-	needs(t, debianMirror)
+	debian(t)
 	index := newIndex(t, "builder", "s3cret")
 	index.add(t, "caisson-sample", "1.0.0")
 	index.add(t, "caisson-sample", "1.5.0", "caisson-helper; extra == 'more'")
@@ -95,7 +117,7 @@ func (s *suite) standIn(t *testing.T, packages string) string {
 // seeds builds the built-in runtimes for Python with nothing changed but the
 // base image and the index, which has wheels of the same names.
 func (s *suite) seeds(t *testing.T) {
-	needs(t, debianMirror)
+	debian(t)
 	index, base := newIndex(t, "builder", "s3cret"), s.standIn(t, "python3-pip")
 	modules := map[string]string{"scikit-learn": "sklearn"}
 	for _, name := range []string{"python-datascience", "python-web", "python-minimal"} {
@@ -120,8 +142,9 @@ func (s *suite) seeds(t *testing.T) {
 }
 
 func (s *suite) npm(t *testing.T) {
-	needs(t, debianMirror)
-	needs(t, "https://registry.npmjs.org/react")
+	debian(t)
+	registry := host(t, "npm", "config", "get", "registry")
+	needs(t, registry+"/react")
 	ca, err := os.ReadFile("/etc/ssl/certs/ca-certificates.crt")
 	if err != nil {
 		t.Skip("this host keeps its authorities elsewhere")
@@ -131,7 +154,7 @@ func (s *suite) npm(t *testing.T) {
 	require.NoError(t, err)
 	rt.Name, rt.BaseImage = s.name, s.standIn(t, "nodejs npm")
 	rt.Packages = append(rt.Packages, "cowsay@1.6.0")
-	rt.Source.CA, rt.Source.Index = ca, "https://registry.npmjs.org"
+	rt.Source.CA, rt.Source.Index = ca, registry
 	minimal, err := runtimes.Get("node-minimal")
 	require.NoError(t, err)
 	minimal.Image = rt.BaseImage
@@ -145,7 +168,7 @@ func (s *suite) npm(t *testing.T) {
 }
 
 func (s *suite) cargo(t *testing.T) {
-	needs(t, debianMirror)
+	debian(t)
 	manifest := "[package]\nname = \"hello-caisson\"\nversion = \"1.2.3\"\nedition = \"2021\"\n"
 	program := "fn main() { println!(\"hello from {}\", env!(\"CARGO_PKG_VERSION\")); }\n"
 	checksum := fmt.Sprintf(`{"files":{"Cargo.toml":%q,"src/main.rs":%q},"package":%q}`, sum(manifest), sum(program), sum("crate"))

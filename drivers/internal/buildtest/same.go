@@ -34,7 +34,7 @@ func Same(t *testing.T, a, b string) {
 	seen := map[string][]string{}
 	for _, scheme := range []string{a, b} {
 		s := newSuite(t, scheme)
-		needs(t, debianMirror)
+		debian(t)
 		index := newIndex(t, "builder", "s3cret")
 		index.add(t, "caisson-sample", "1.5.0")
 		rt := s.runtime(func(rt *core.Runtime) {
