@@ -22,7 +22,6 @@ type sandbox struct {
 	taken     atomic.Bool // another process has the sandbox now
 	restarted atomic.Bool // process 1 names as holder who started the sandbox, not who has it
 	lease     *lease      // nil without one
-	connected func() bool // whether a stream to a runner stands; nil before the first
 }
 
 // launch starts a sandbox from an image. If it fails nothing is left.
@@ -138,9 +137,6 @@ func (s *sandbox) backend(ctx context.Context, img *Image) (core.Backend, error)
 		s.lease.end()
 		return nil, err
 	}
-	if c, ok := b.(interface{ Connected() bool }); ok {
-		s.connected = c.Connected
-	}
 	return b, nil
 }
 
@@ -211,10 +207,10 @@ func (s *sandbox) alive(ctx context.Context) error {
 	return nil
 }
 
-// isTaken reports whether another process has the sandbox. Taking it breaks the
-// stream of the one before, so while that stands nobody has to be asked.
+// isTaken reports whether another process has the sandbox. Only process 1 knows:
+// the stream of the one before breaks some time after it was taken.
 func (s *sandbox) isTaken(ctx context.Context) bool {
-	if s.taken.Load() || s.spec.Owner == "" || s.connected == nil || s.connected() {
+	if s.taken.Load() || s.spec.Owner == "" || s.id == "" {
 		return s.taken.Load()
 	}
 	ctx, cancel := within(ctx, claimTimeout)
