@@ -34,7 +34,9 @@ type Conn struct {
 		ping, pong bool
 		cancels    []uint32
 	} // guarded by mu
-	lastRead atomic.Int64 // time of the last frame, Unix nanoseconds
+	clock    func() time.Time
+	began    time.Time    // what lastRead counts from: a difference knows no step of the wall clock and no suspend
+	lastRead atomic.Int64 // when the last frame came, in nanoseconds
 	wg       sync.WaitGroup
 }
 
@@ -54,11 +56,14 @@ const readAhead = 256 << 10
 // goroutine of its own for each call that the host opens; a host passes nil.
 // The Conn owns rw.
 func NewConn(rw io.ReadWriteCloser, accept func(*Call, Op, []byte)) *Conn {
+	return newConn(rw, accept, time.Now)
+}
+
+func newConn(rw io.ReadWriteCloser, accept func(*Call, Op, []byte), clock func() time.Time) *Conn {
 	c := &Conn{
-		rw: rw, accept: accept, calls: make(map[uint32]*Call),
+		rw: rw, accept: accept, calls: make(map[uint32]*Call), clock: clock, began: clock(),
 		hello: make(chan []byte, 1), done: make(chan struct{}), control: make(chan struct{}, 1),
 	}
-	c.touch()
 	c.wg.Go(c.readLoop)
 	c.wg.Go(c.controlLoop)
 	return c
@@ -123,7 +128,10 @@ func (c *Conn) Hello(stop <-chan struct{}) ([]byte, error) {
 func (c *Conn) Ping() { c.signal(func() { c.pending.ping = true }) }
 
 // Silence is the time since the last frame came in.
-func (c *Conn) Silence() time.Duration { return time.Since(time.Unix(0, c.lastRead.Load())) }
+func (c *Conn) Silence() time.Duration { return c.age() - time.Duration(c.lastRead.Load()) }
+
+// age is how long the connection is there.
+func (c *Conn) age() time.Duration { return c.clock().Sub(c.began) }
 
 // Busy reports whether a call is open.
 func (c *Conn) Busy() bool {
@@ -166,7 +174,7 @@ func (c *Conn) Close() {
 	c.wg.Wait()
 }
 
-func (c *Conn) touch() { c.lastRead.Store(time.Now().UnixNano()) }
+func (c *Conn) touch() { c.lastRead.Store(int64(c.age())) }
 
 // signal has a frame without payload sent, without waiting. Pings and pongs on their way are sent once.
 func (c *Conn) signal(add func()) {
