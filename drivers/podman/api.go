@@ -22,19 +22,38 @@ import (
 // apiVersion is the oldest that has all we use; every later service takes it.
 const apiVersion = "/v4.0.0/libpod"
 
-// connect connects on first use and keeps the connection once it is made.
+// connect connects on first use and keeps the connection once it is made. All
+// who wait for it share one attempt, and each waits as long as its context says:
+// the bindings do not look at a context while they dial by ssh, or rest after a failure.
 func (e *engine) connect(ctx context.Context) (*bindings.Connection, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.conn != nil {
-		return e.conn, nil
+	if conn := e.conn.Load(); conn != nil {
+		return conn, nil
 	}
-	withConn, err := bindings.NewConnectionWithIdentity(ctx, e.host, e.identity, false)
-	if err != nil {
-		return nil, e.unreachable(ctx, err)
+	made := e.connecting.DoChan("", func() (any, error) {
+		if conn := e.conn.Load(); conn != nil { // by an attempt that has just ended
+			return conn, nil
+		}
+		ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), container.Patience, container.ErrNoAnswer)
+		defer cancel()
+		withConn, err := bindings.NewConnectionWithIdentity(ctx, e.host, e.identity, false)
+		if err != nil {
+			return nil, e.unreachable(ctx, err)
+		}
+		conn, err := bindings.GetClient(withConn)
+		if err == nil {
+			e.conn.Store(conn)
+		}
+		return conn, err
+	})
+	select {
+	case res := <-made:
+		if res.Err != nil {
+			return nil, res.Err
+		}
+		return res.Val.(*bindings.Connection), nil //nolint:errcheck,forcetypeassert // what the function above returned
+	case <-ctx.Done():
+		return nil, e.unreachable(ctx, context.Cause(ctx))
 	}
-	e.conn, err = bindings.GetClient(withConn)
-	return e.conn, err
 }
 
 // request makes one call. The connection's own DoRequest repeats calls, with

@@ -10,10 +10,11 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"sync"
+	"sync/atomic"
 
 	"github.com/containers/podman/v5/libpod/define"
 	"github.com/containers/podman/v5/pkg/bindings"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/drivers/internal/container"
@@ -23,17 +24,15 @@ import (
 type engine struct {
 	host, identity string
 
-	mu   sync.Mutex
-	conn *bindings.Connection // nil until it is first needed
+	conn       atomic.Pointer[bindings.Connection] // nil until it is first needed
+	connecting singleflight.Group
 }
 
 var _ container.Engine = (*engine)(nil)
 
 func (e *engine) Close() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.conn != nil {
-		e.conn.Client.CloseIdleConnections()
+	if conn := e.conn.Load(); conn != nil {
+		conn.Client.CloseIdleConnections()
 	}
 	return nil
 }

@@ -22,9 +22,18 @@ func within(ctx context.Context, d time.Duration) (context.Context, context.Canc
 	return context.WithTimeoutCause(ctx, d, ErrNoAnswer)
 }
 
+// ended returns the error for a context that has ended, from within or not.
+func ended(ctx context.Context) error {
+	if errors.Is(context.Cause(ctx), ErrNoAnswer) {
+		return core.Errorf(core.ErrTimeout, "", "the engine gives %w", ErrNoAnswer)
+	}
+	return core.Ended(ctx)
+}
+
 // Bounds of what an engine may take.
 const (
 	infoTimeout   = 5 * time.Second
+	firstTimeout  = 10 * time.Second // for the first answer that a start needs
 	layerTimeout  = 2 * time.Minute
 	startTimeout  = time.Minute
 	removeTimeout = 10 * time.Second
@@ -51,7 +60,7 @@ var _ core.Driver = (*Driver)(nil)
 
 // New returns the driver of an engine. It owns the engine.
 func New(scheme string, engine Engine) *Driver {
-	return &Driver{scheme: scheme, engine: engine, starting: make(chan struct{}, startsAtOnce), holder: hex.EncodeToString(random(8))}
+	return &Driver{scheme: scheme, engine: patient{engine}, starting: make(chan struct{}, startsAtOnce), holder: hex.EncodeToString(random(8))}
 }
 
 // Info describes the engine; see core.Driver.
@@ -61,11 +70,13 @@ func (d *Driver) Info(ctx context.Context) (*core.Info, error) {
 		defer cancel()
 		return d.engine.Info(whole)
 	})
+	mine, cancel := within(ctx, infoTimeout) // whatever has become of the question
+	defer cancel()
 	var answer singleflight.Result
 	select {
 	case answer = <-asked:
-	case <-ctx.Done():
-		return nil, d.fail("info", core.Ended(ctx))
+	case <-mine.Done():
+		return nil, d.fail("info", ended(mine))
 	}
 	if answer.Err != nil {
 		return nil, d.fail("info", answer.Err)

@@ -97,6 +97,8 @@ var errTaken = errors.New("another process has taken the sandbox over")
 
 // keeper runs a request to PID 1 and returns who holds the sandbox; empty if nobody has claimed it.
 func (s *sandbox) keeper(ctx context.Context, args ...string) (holder string, err error) {
+	ctx, cancel := within(ctx, Patience)
+	defer cancel()
 	rw, err := s.driver.engine.Exec(ctx, s.id, keeper(s.spec), append([]string{guestPath}, args...))
 	if err != nil {
 		return "", err
@@ -111,7 +113,7 @@ func (s *sandbox) keeper(ctx context.Context, args ...string) (holder string, er
 		}
 	}
 	if ctx.Err() != nil {
-		return "", core.Ended(ctx)
+		return "", ended(ctx)
 	}
 	if err == nil {
 		err = io.ErrUnexpectedEOF

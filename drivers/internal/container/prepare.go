@@ -20,11 +20,15 @@ func (d *Driver) prepare(ctx context.Context, rt *core.Runtime, user string, opt
 	if progress == nil {
 		progress = func(core.Progress) {}
 	}
+	arch, err := d.architecture(ctx) // first, as an engine that does not answer is found out soonest by it
+	if err != nil {
+		return nil, err
+	}
 	img, err := d.source(ctx, rt, progress)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.runnable(ctx, img, rt); err != nil {
+	if err := runnable(img, rt, arch); err != nil {
 		return nil, err
 	}
 	made := &built{Image: img}
@@ -81,11 +85,7 @@ func (e pullError) Error() string {
 func (e pullError) Unwrap() error { return e.err }
 
 // runnable refuses an image that the engine cannot run.
-func (d *Driver) runnable(ctx context.Context, img *Image, rt *core.Runtime) error {
-	arch, err := d.architecture(ctx)
-	if err != nil {
-		return err
-	}
+func runnable(img *Image, rt *core.Runtime, arch string) error {
 	if img.OS != "linux" || img.Arch != arch {
 		ref := rt.Image
 		if ref == "" {
@@ -103,6 +103,8 @@ func (d *Driver) architecture(ctx context.Context) (string, error) {
 		return *arch, nil
 	}
 	return d.asking.do(ctx, "", func(core.Progress) {}, func(ctx context.Context, _ func(core.Progress)) (string, error) {
+		ctx, cancel := within(ctx, firstTimeout)
+		defer cancel()
 		info, err := d.engine.Info(ctx)
 		if err != nil {
 			return "", err
