@@ -88,6 +88,7 @@ func (e *engine) Inspect(ctx context.Context, name string) (*container.Status, e
 		return nil, e.classify(ctx, err)
 	}
 	s := &container.Status{ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Image: c.Image, Labels: c.Config.Labels, State: container.Stopped}
+	s.Created, _ = time.Parse(time.RFC3339Nano, c.Created) // what the engine writes
 	switch {
 	case c.State.Paused:
 		s.State = container.Paused
@@ -108,7 +109,7 @@ func (e *engine) Containers(ctx context.Context, label string) ([]container.Stat
 	var list []container.Status
 	for i := range found {
 		c := &found[i]
-		s := container.Status{ID: c.ID, Image: c.ImageID, Labels: c.Labels, State: container.Stopped}
+		s := container.Status{ID: c.ID, Image: c.ImageID, Labels: c.Labels, State: container.Stopped, Created: time.Unix(c.Created, 0)}
 		for _, name := range c.Names {
 			s.Name = strings.TrimPrefix(name, "/")
 		}
@@ -133,7 +134,8 @@ func (e *engine) Volumes(ctx context.Context, label string) ([]container.Volume,
 	}
 	var list []container.Volume
 	for _, v := range found.Volumes {
-		list = append(list, container.Volume{Name: v.Name, Labels: v.Labels})
+		created, _ := time.Parse(time.RFC3339, v.CreatedAt) // what the engine writes
+		list = append(list, container.Volume{Name: v.Name, Labels: v.Labels, Created: created})
 	}
 	return list, nil
 }
@@ -232,4 +234,17 @@ func (e *engine) Info(ctx context.Context) (*core.Info, error) {
 		return nil, e.classify(ctx, err)
 	}
 	return describe(&version, &info, e.api.ClientVersion(), e.api.DaemonHost()), nil
+}
+
+// Now reads the time that the engine tells along with all else.
+func (e *engine) Now(ctx context.Context) (time.Time, error) {
+	info, err := e.api.Info(ctx)
+	if err != nil {
+		return time.Time{}, e.classify(ctx, err)
+	}
+	now, err := time.Parse(time.RFC3339Nano, info.SystemTime)
+	if err != nil {
+		return time.Time{}, core.Errorf(core.ErrProtocol, "", "the engine's time is %q", info.SystemTime)
+	}
+	return now, nil
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/containers/podman/v5/libpod/define"
 	"github.com/containers/podman/v5/pkg/bindings"
@@ -67,7 +68,7 @@ func (e *engine) Inspect(ctx context.Context, name string) (*container.Status, e
 	if err := e.call(ctx, http.MethodGet, "/containers/"+name+"/json", nil, nil, &c); err != nil {
 		return nil, err
 	}
-	s := &container.Status{ID: c.ID, Name: c.Name, Image: c.Image, State: container.Stopped}
+	s := &container.Status{ID: c.ID, Name: c.Name, Image: c.Image, State: container.Stopped, Created: c.Created}
 	if c.Config != nil {
 		s.Labels = c.Config.Labels
 	}
@@ -94,6 +95,7 @@ func (e *engine) Containers(ctx context.Context, label string) ([]container.Stat
 		ImageID string
 		Labels  map[string]string
 		State   string
+		Created time.Time
 	}
 	err := settled(func() error {
 		return e.call(ctx, http.MethodGet, "/containers/json", url.Values{"all": {"true"}, "filters": {labelled(label)}}, nil, &found)
@@ -103,7 +105,7 @@ func (e *engine) Containers(ctx context.Context, label string) ([]container.Stat
 	}
 	var list []container.Status
 	for _, c := range found {
-		s := container.Status{ID: c.ID, Image: c.ImageID, Labels: c.Labels, State: state(c.State)}
+		s := container.Status{ID: c.ID, Image: c.ImageID, Labels: c.Labels, State: state(c.State), Created: c.Created}
 		if len(c.Names) > 0 {
 			s.Name = c.Names[0]
 		}
@@ -183,4 +185,19 @@ func (e *engine) Info(ctx context.Context) (*core.Info, error) {
 		return nil, err
 	}
 	return describe(&info, e.host), nil
+}
+
+// Now reads when the service answered, since nothing that it says of itself has its time.
+func (e *engine) Now(ctx context.Context) (time.Time, error) {
+	res, err := e.request(ctx, http.MethodGet, "/_ping", nil, nil)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer res.Body.Close()
+	date := res.Header.Get("Date")
+	now, err := http.ParseTime(date)
+	if err != nil {
+		return time.Time{}, core.Errorf(core.ErrProtocol, "", "the service's time is %q", date)
+	}
+	return now.Add(time.Second), nil // of which the fraction is left out
 }

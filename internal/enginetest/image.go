@@ -72,30 +72,6 @@ func objects(t testing.TB, c *http.Client, label string) []string {
 	return list
 }
 
-// Volumes lists the names of the volumes that a container uses, by where they are mounted.
-func Volumes(t testing.TB, scheme, name string) map[string]string {
-	t.Helper()
-	var c struct {
-		Mounts []struct{ Type, Name, Destination string }
-	}
-	decode(t, call(t, scheme, http.MethodGet, "/v1.40/containers/"+name+"/json", nil, http.StatusOK), &c)
-	list := make(map[string]string)
-	for _, m := range c.Mounts {
-		if m.Type == "volume" {
-			list[m.Destination] = m.Name
-		}
-	}
-	return list
-}
-
-// HasVolume reports whether there is a volume of this name.
-func HasVolume(t testing.TB, scheme, name string) bool {
-	t.Helper()
-	var v struct{ Name string }
-	answer := call(t, scheme, http.MethodGet, "/v1.40/volumes/"+name, nil, http.StatusOK, http.StatusNotFound)
-	return json.Unmarshal(answer, &v) == nil && v.Name == name
-}
-
 // Container does something to a container behind the driver's back: an API
 // path below the container with its method, as in POST "pause" or DELETE "?force=1".
 func Container(t testing.TB, scheme, method, name, what string) {

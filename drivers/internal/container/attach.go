@@ -36,9 +36,8 @@ func (d *Driver) sandboxes(ctx context.Context) ([]Status, error) {
 func record(c *Status) *core.Record {
 	r := &core.Record{
 		ID: c.Name, Owner: c.Labels[labelOwner], Workspace: c.Labels[labelWorkspace], SpecDigest: c.Labels[labelSpec],
-		Running: c.State == Running, Labels: make(map[string]string),
+		Running: c.State == Running, Labels: make(map[string]string), Created: c.Created,
 	}
-	r.Created, _ = time.Parse(time.RFC3339, c.Labels[labelCreated])
 	r.Lease, _ = time.ParseDuration(c.Labels[labelLease])
 	for k, v := range c.Labels {
 		if key, ok := strings.CutPrefix(k, labelUser); ok {

@@ -20,7 +20,11 @@ func (d *Driver) Collect(ctx context.Context, opts *core.CollectOptions) ([]core
 	if err != nil {
 		return nil, d.fail("collect", err)
 	}
-	c := &collection{opts: opts, inUse: make(map[string]bool)}
+	now, err := d.engine.Now(ctx) // the clock of whoever asks, or has started a sandbox, may be another
+	if err != nil {
+		return nil, d.fail("collect", err)
+	}
+	c := &collection{opts: opts, now: now, inUse: make(map[string]bool)}
 	for i := range containers {
 		r := record(&containers[i])
 		c.inUse[r.ID] = true
@@ -35,7 +39,7 @@ func (d *Driver) Collect(ctx context.Context, opts *core.CollectOptions) ([]core
 			return nil, d.fail("collect", err)
 		}
 		for _, v := range volumes {
-			c.volume(kind, record(&Status{Name: v.Name, Labels: v.Labels}), d.engine.RemoveVolume)
+			c.volume(kind, record(&Status{Name: v.Name, Labels: v.Labels, Created: v.Created}), d.engine.RemoveVolume)
 		}
 	}
 	images, err := d.engine.Images(ctx, runtimes.LabelBuild)
@@ -43,7 +47,7 @@ func (d *Driver) Collect(ctx context.Context, opts *core.CollectOptions) ([]core
 		return nil, d.fail("collect", err)
 	}
 	for i := range images {
-		if img := &images[i]; unfinished(img, time.Now()) {
+		if img := &images[i]; unfinished(img, now) {
 			c.add(core.Leftover{Kind: core.LeftoverImage, ID: img.ID, Created: img.Created}, d.engine.RemoveImage)
 		}
 	}
@@ -57,6 +61,7 @@ func (d *Driver) Collect(ctx context.Context, opts *core.CollectOptions) ([]core
 // collection is what one Collect has found, sandboxes before the volumes that they use.
 type collection struct {
 	opts    *core.CollectOptions
+	now     time.Time       // the engine's
 	inUse   map[string]bool // names of sandboxes that are not collected
 	found   []core.Leftover
 	removes []func(context.Context, string) error
@@ -79,7 +84,7 @@ func (c *collection) add(l core.Leftover, remove func(context.Context, string) e
 	if age == 0 {
 		age = core.DefaultMinAge
 	}
-	if time.Since(l.Created) < age || c.opts.Keep != nil && c.opts.Keep(l) {
+	if c.now.Sub(l.Created) < age || c.opts.Keep != nil && c.opts.Keep(l) {
 		return
 	}
 	c.found, c.removes = append(c.found, l), append(c.removes, remove)

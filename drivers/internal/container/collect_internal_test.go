@@ -16,8 +16,12 @@ type builder struct {
 	Engine
 	images  []Listed
 	removed []string
+	ahead   time.Duration // its clock
 }
 
+func (b *builder) now() time.Time { return time.Now().Add(b.ahead) }
+
+func (b *builder) Now(context.Context) (time.Time, error)               { return b.now(), nil }
 func (b *builder) Containers(context.Context, string) ([]Status, error) { return nil, nil }
 func (b *builder) Volumes(context.Context, string) ([]Volume, error)    { return nil, nil }
 func (b *builder) Images(_ context.Context, _ string) ([]Listed, error) { return b.images, nil }
@@ -31,12 +35,13 @@ func (b *builder) RemoveImage(_ context.Context, ref string) error {
 
 func TestBuildsThatWereCutOffAreCollected(t *testing.T) {
 	t.Parallel()
+	b := &builder{ahead: -24 * time.Hour}
 	img := func(id string, age time.Duration) Listed {
-		return Listed{ID: id, Labels: map[string]string{runtimes.LabelBuild: "x"}, Created: time.Now().Add(-age)}
+		return Listed{ID: id, Labels: map[string]string{runtimes.LabelBuild: "x"}, Created: b.now().Add(-age)}
 	}
 	done, named := img("done", 9*time.Hour), img("named", 9*time.Hour)
 	done.Labels[core.LabelPrefix], named.Tags = runtimes.Kind, []string{"tag"}
-	b := &builder{images: []Listed{img("left", 2*time.Hour), img("used", 2*time.Hour), img("building", time.Minute), done, named}}
+	b.images = []Listed{img("left", 2*time.Hour), img("used", 2*time.Hour), img("building", time.Minute), done, named}
 	d := New("test", b)
 	found, err := d.Collect(t.Context(), &core.CollectOptions{DryRun: true})
 	require.NoError(t, err)
@@ -47,4 +52,35 @@ func TestBuildsThatWereCutOffAreCollected(t *testing.T) {
 	require.Len(t, found, 1)
 	require.Equal(t, core.LeftoverImage, found[0].Kind)
 	require.Equal(t, []string{"left"}, b.removed)
+}
+
+// skewed is an engine whose clock is not ours.
+type skewed struct {
+	builder
+	containers []Status
+	volumes    []Volume
+}
+
+func (s *skewed) Containers(context.Context, string) ([]Status, error) { return s.containers, nil }
+func (s *skewed) Volumes(_ context.Context, label string) ([]Volume, error) {
+	if label != core.LabelPrefix+"="+kindWorkspace {
+		return nil, nil
+	}
+	return s.volumes, nil
+}
+
+func TestAgeIsByTheClockOfTheEngine(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{0, 24 * time.Hour, -24 * time.Hour} {
+		e := &skewed{builder: builder{ahead: ahead}}
+		for name, age := range map[string]time.Duration{"young": time.Minute, "old": time.Hour} {
+			labels := map[string]string{labelOwner: "owner"}
+			e.containers = append(e.containers, Status{Name: name, Labels: labels, State: Running, Created: e.now().Add(-age)})
+			e.volumes = append(e.volumes, Volume{Name: name + "-files", Labels: labels, Created: e.now().Add(-age)})
+		}
+		found, err := New("test", e).Collect(t.Context(), &core.CollectOptions{Owner: "owner", Workspaces: true, DryRun: true})
+		require.NoError(t, err)
+		require.Len(t, found, 2, "ahead %v: %v", ahead, found)
+		require.Equal(t, []string{"old", "old-files"}, []string{found[0].ID, found[1].ID})
+	}
 }

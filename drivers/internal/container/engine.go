@@ -14,6 +14,8 @@ import (
 type Engine interface {
 	// Info asks the engine what it is. The driver adds its capabilities.
 	Info(ctx context.Context) (*core.Info, error)
+	// Now is the engine's own time, to the second. Times of objects are by that clock.
+	Now(ctx context.Context) (time.Time, error)
 
 	// Image describes an image that is present.
 	Image(ctx context.Context, ref string) (*Image, error)
@@ -113,12 +115,15 @@ type Status struct {
 	Image  string // content id
 	Labels map[string]string
 	State  State
+	// Created is when the engine made it.
+	Created time.Time
 }
 
 // Volume is what an engine knows of a volume.
 type Volume struct {
-	Name   string
-	Labels map[string]string
+	Name    string
+	Labels  map[string]string
+	Created time.Time `json:"CreatedAt"` // when the engine made it, or later
 }
 
 // Container is a container to create. The user, the entry point and all that

@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"encoding/hex"
 
 	"github.com/caisson-dev/caisson/core"
 )
@@ -12,7 +13,8 @@ var _ core.Linker = (*Driver)(nil)
 // nothing is; see core.Linker.
 func (d *Driver) Link(ctx context.Context, owner, name, target string) error {
 	labels := map[string]string{
-		core.LabelPrefix: kindWorkspace, labelOwner: owner, labelWorkspace: name, labelTarget: target, labelCreated: now(),
+		core.LabelPrefix: kindWorkspace, labelOwner: owner, labelWorkspace: name, labelTarget: target,
+		labelStart: hex.EncodeToString(random(8)), // else a link that is there already looks as if it were made by this call
 	}
 	if err := d.engine.ReserveVolume(ctx, workspaceName(owner, name), labels); err != nil {
 		return d.fail("link", err)

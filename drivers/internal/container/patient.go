@@ -38,6 +38,10 @@ func (p patient) Info(ctx context.Context) (*core.Info, error) {
 	return ask(ctx, Patience, p.Engine.Info)
 }
 
+func (p patient) Now(ctx context.Context) (time.Time, error) {
+	return ask(ctx, Patience, p.Engine.Now)
+}
+
 func (p patient) Image(ctx context.Context, ref string) (*Image, error) {
 	return ask(ctx, Patience, func(ctx context.Context) (*Image, error) { return p.Engine.Image(ctx, ref) })
 }

@@ -23,6 +23,7 @@ func wait(ctx context.Context) error {
 }
 
 func (silent) Info(ctx context.Context) (*core.Info, error)                    { return nil, wait(ctx) }
+func (silent) Now(ctx context.Context) (time.Time, error)                      { return time.Time{}, wait(ctx) }
 func (silent) Image(ctx context.Context, _ string) (*Image, error)             { return nil, wait(ctx) }
 func (silent) Pull(ctx context.Context, _ string, _ func(core.Progress)) error { return wait(ctx) }
 func (silent) Build(ctx context.Context, _ io.Reader, _ *Build) error          { return wait(ctx) }

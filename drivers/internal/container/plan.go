@@ -9,7 +9,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/guest/protocol"
@@ -90,7 +89,6 @@ const (
 	labelOwner     = core.LabelPrefix + ".owner"
 	labelWorkspace = core.LabelPrefix + ".workspace"
 	labelTarget    = core.LabelPrefix + ".target" // the workspace that a link stands for
-	labelCreated   = core.LabelPrefix + ".created"
 	labelLease     = core.LabelPrefix + ".lease"
 	labelStart     = core.LabelPrefix + ".start" // random, tells one start from another
 	labelSpec      = core.LabelPrefix + ".spec"
@@ -101,16 +99,14 @@ const (
 
 func workspaceLabels(spec *core.Spec) map[string]string {
 	return map[string]string{
-		core.LabelPrefix: kindWorkspace, labelOwner: spec.Owner, labelWorkspace: spec.Workspace, labelCreated: now(),
+		core.LabelPrefix: kindWorkspace, labelOwner: spec.Owner, labelWorkspace: spec.Workspace,
 	}
 }
-
-func now() string { return time.Now().UTC().Format(time.RFC3339) }
 
 // labels are on the container of a sandbox, and on a volume that is its alone, from the request that makes it on.
 func labels(spec *core.Spec) map[string]string {
 	l := map[string]string{
-		core.LabelPrefix: kindSandbox, labelCreated: now(), labelStart: hex.EncodeToString(random(8)), labelSpec: digest(spec),
+		core.LabelPrefix: kindSandbox, labelStart: hex.EncodeToString(random(8)), labelSpec: digest(spec),
 		labelUID: user(spec), labelWorkDir: spec.Runtime.WorkDir,
 	}
 	if spec.Owner != "" {

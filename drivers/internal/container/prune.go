@@ -29,7 +29,11 @@ func (d *Driver) Prune(ctx context.Context, opts *core.PruneOptions) ([]core.Pru
 	if err != nil {
 		return nil, d.fail("prune", err)
 	}
-	pruned, err := d.removeImages(ctx, superseded(images, rest, opts, time.Now()), opts.DryRun)
+	now, err := d.engine.Now(ctx)
+	if err != nil {
+		return nil, d.fail("prune", err)
+	}
+	pruned, err := d.removeImages(ctx, superseded(images, rest, opts, now), opts.DryRun)
 	if err != nil {
 		return pruned, d.fail("prune", err)
 	}

@@ -150,6 +150,26 @@ func (s *suite) lease(t *testing.T) {
 	require.Equal(t, "alive\n", sh(t, alive, "echo alive"), "a sandbox whose process lives has ended")
 }
 
+// ages are by the engine's clock, as that of whoever started a sandbox may be another.
+func (s *suite) ages(t *testing.T) {
+	collector, ok := core.AsDriver[core.Collector](s.driver)
+	require.True(t, ok)
+	volume := s.owner + "-volume"
+	enginetest.CreateVolume(t, s.scheme, volume, map[string]string{
+		core.LabelPrefix: "workspace", core.LabelPrefix + ".owner": s.owner, core.LabelPrefix + ".workspace": "w", core.LabelPrefix + ".created": "1970-01-01T00:00:00Z",
+	})
+	defer enginetest.RemoveVolume(t, s.scheme, volume)
+	all := &core.CollectOptions{Owner: s.owner, Workspaces: true}
+	found, err := collector.Collect(t.Context(), all)
+	require.NoError(t, err)
+	require.Empty(t, found, "all is too young")
+	all.MinAge = time.Nanosecond
+	found, err = collector.Collect(t.Context(), all)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.WithinDuration(t, time.Now(), found[0].Created, time.Minute, "the engine of the tests is on this host")
+}
+
 // collect removes exactly what it is asked to.
 func (s *suite) collect(t *testing.T) {
 	collector, ok := core.AsDriver[core.Collector](s.driver)

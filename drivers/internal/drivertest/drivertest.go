@@ -51,6 +51,7 @@ func Run(t *testing.T, scheme string) {
 		{"restarted", s.restarted},
 		{"lease", s.lease},
 		{"collect", s.collect},
+		{"ages", s.ages},
 	} {
 		t.Run(test.name, test.run)
 	}

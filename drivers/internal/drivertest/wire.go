@@ -40,7 +40,7 @@ func Wire(t *testing.T, scheme string) {
 }
 
 // changing is what differs each time.
-var changing = regexp.MustCompile(`caisson-[0-9a-f]{20}|guest:[0-9a-f]{32}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+var changing = regexp.MustCompile(`caisson-[0-9a-f]{20}|guest:[0-9a-f]{32}`)
 
 // createRequest starts a sandbox on an engine that is not there and returns the body of its create request.
 func createRequest(t *testing.T, scheme string, profile core.Profile) []byte {
