@@ -13,13 +13,14 @@ import (
 // CleanupIdle ends the sessions that have gone without a call for longer than
 // maxIdle; if that is 0, than their own IdleTimeout, or else the manager's. A
 // session with a call under way is not idle. It keeps files unless sessions are
-// Ephemeral. It returns how many it has ended, and the errors of the others joined.
+// Ephemeral. What could not be ended before is ended now, in the way that was
+// wanted then. It returns how many it has ended, and the errors of the others joined.
 func (m *Manager) CleanupIdle(ctx context.Context, maxIdle time.Duration) (int, error) {
 	var flights []*flight
 	m.mu.Lock()
 	for _, sl := range m.slots {
 		// Decided with both locks held, so no call begins and nobody is given the session in between.
-		if sl.flight == nil && sl.session != nil && sl.session.expire(maxIdle, m.options.IdleTimeout) {
+		if sl.flight == nil && (sl.doomed || sl.session.expire(maxIdle, m.options.IdleTimeout)) {
 			flights = append(flights, m.endFlight(ctx, sl, ReasonIdle))
 		}
 	}

@@ -11,8 +11,9 @@ import (
 
 // Release ends the session with the id, its running calls with ErrStopped, and
 // removes its files, also those of a session that hibernates. It reports whether
-// a session was live; releasing what is not there is no error. A session that
-// cannot be ended is tried again by the next clean-up.
+// a session was live; releasing what is not there is no error. If it fails, the
+// session is released all the same by whatever comes next: Release again, a
+// clean-up, Shutdown, or GetOrCreate, which gives nobody the files.
 func (m *Manager) Release(ctx context.Context, id string) (bool, error) {
 	if err := checkID(id); err != nil {
 		return false, err
@@ -50,7 +51,7 @@ func (m *Manager) Shutdown(ctx context.Context) (int, error) {
 	for id, sl := range m.slots {
 		ids = append(ids, id)
 		if sl.session != nil {
-			sl.session.close(core.ErrStopped)
+			sl.session.close(core.ErrStopped, ReasonShutdown)
 			sessions = append(sessions, sl.session)
 		}
 	}
@@ -122,9 +123,10 @@ func (m *Manager) endSlot(ctx context.Context, id string, only *Session, why Rea
 func (m *Manager) endFlight(ctx context.Context, sl *slot, why Reason) *flight {
 	s := sl.session
 	if s == nil {
-		return m.fly(ctx, sl, func(ctx context.Context, _ *flight) error { return m.forget(ctx, sl.id) })
+		sl.doomed = true
+		return m.fly(ctx, sl, func(ctx context.Context, _ *flight) error { return m.forget(ctx, sl) })
 	}
-	s.close(core.ErrStopped)
+	why = s.close(core.ErrStopped, why)
 	return m.fly(ctx, sl, func(ctx context.Context, f *flight) error {
 		err := m.retire(ctx, sl, why)
 		f.ended = err == nil
@@ -171,27 +173,31 @@ func (m *Manager) retire(ctx context.Context, sl *slot, why Reason) error {
 // and were not are kept.
 func (m *Manager) takeDown(ctx context.Context, s *Session, why Reason) (kept bool, err error) {
 	kept = m.keepsFiles(why)
-	if why != ReasonLost {
+	if why != ReasonLost && !s.copied { // a sandbox that could not be stopped is asked for nothing more
 		if syncErr := m.syncOut(ctx, s); syncErr != nil {
 			m.log.WarnContext(ctx, "files not copied", "session", s.id, "error", syncErr)
 			kept = m.files != nil
+		} else {
+			s.copied = true
 		}
 	}
 	if err := s.sandbox.Stop(ctx); err != nil {
 		return false, err
 	}
-	if !kept {
-		err = m.removeFiles(ctx, s.link, s.workspace)
+	if kept {
+		return true, nil
 	}
-	return kept, err
+	err = m.removeFiles(ctx, s.link, s.workspace)
+	if why != ReasonReleased && core.CodeOf(err) == core.ErrConflict {
+		return true, nil // another process has the sandbox, and its files
+	}
+	return false, err
 }
 
 // keepsFiles reports whether the files of a session that ends are kept.
 func (m *Manager) keepsFiles(why Reason) bool {
 	switch why {
-	case ReasonHibernated, ReasonLost:
-		return m.files != nil
-	case ReasonIdle:
+	case ReasonHibernated, ReasonLost, ReasonIdle:
 		return m.keeps()
 	case ReasonShutdown:
 		return m.keeps() && !m.anonymous
@@ -218,9 +224,9 @@ func (m *Manager) removeFiles(ctx context.Context, link, workspace string) error
 }
 
 // forget removes the files of a session that this manager does not have, and its
-// sandbox if another process has left one.
-func (m *Manager) forget(ctx context.Context, id string) error {
-	link, workspace, err := m.locate(ctx, id)
+// sandbox if another process has left one. If that fails the slot stays doomed.
+func (m *Manager) forget(ctx context.Context, sl *slot) error {
+	link, workspace, err := m.locate(ctx, sl.id)
 	if err != nil {
 		return err
 	}
@@ -239,7 +245,8 @@ func (m *Manager) forget(ctx context.Context, id string) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.kept, id)
+	delete(m.kept, sl.id)
+	sl.doomed = false
 	return nil
 }
 

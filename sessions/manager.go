@@ -46,6 +46,7 @@ const endsAtOnce = 16
 type slot struct {
 	id      string
 	held    bool
+	doomed  bool     // the files of a session that hibernates are to be removed before anything else
 	flight  *flight  // what is under way; nothing else happens to the slot meanwhile
 	session *Session // nil until there is one, and once it has ended whole
 }
@@ -198,7 +199,7 @@ func (m *Manager) enter(ctx context.Context, id string, want *request) (*Session
 		return nil, nil, errShutDown()
 	}
 	sl := m.slots[id]
-	if sl == nil {
+	if sl == nil || sl.flight == nil && !sl.held {
 		if m.full() {
 			return nil, nil, core.Errorf(core.ErrLimit, "get", "there are %d sessions, which is the maximum", m.options.MaxSessions)
 		}
@@ -223,11 +224,15 @@ func (m *Manager) enter(ctx context.Context, id string, want *request) (*Session
 
 func (m *Manager) full() bool { return m.options.MaxSessions > 0 && m.held >= m.options.MaxSessions }
 
-// place makes the slot of an id. The lock is held.
+// place returns the slot of an id, which is made if need be, and held if it is to be. The lock is held.
 func (m *Manager) place(id string, held bool) *slot {
-	sl := &slot{id: id, held: held}
-	m.slots[id] = sl
-	if held {
+	sl := m.slots[id]
+	if sl == nil {
+		sl = &slot{id: id}
+		m.slots[id] = sl
+	}
+	if held && !sl.held {
+		sl.held = true
 		m.held++
 	}
 	return sl
@@ -244,11 +249,12 @@ func (m *Manager) fly(ctx context.Context, sl *slot, do func(context.Context, *f
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		sl.flight = nil
-		if sl.session == nil {
+		if sl.session == nil && sl.held {
+			sl.held = false
+			m.held--
+		}
+		if sl.session == nil && !sl.doomed {
 			delete(m.slots, sl.id)
-			if sl.held {
-				m.held--
-			}
 		}
 		close(f.done)
 	}()
@@ -258,8 +264,13 @@ func (m *Manager) fly(ctx context.Context, sl *slot, do func(context.Context, *f
 // renew sees to it that the slot's session lives.
 func (m *Manager) renew(ctx context.Context, sl *slot, want *request) error {
 	m.mu.Lock()
-	old := sl.session
+	old, doomed := sl.session, sl.doomed
 	m.mu.Unlock()
+	if doomed {
+		if err := m.forget(ctx, sl); err != nil {
+			return err
+		}
+	}
 	if old != nil {
 		err := old.check(ctx)
 		if err == nil {
@@ -268,8 +279,7 @@ func (m *Manager) renew(ctx context.Context, sl *slot, want *request) error {
 		if !final(err) {
 			return err
 		}
-		old.close(core.ErrLost)
-		if err := m.retire(ctx, sl, ReasonLost); err != nil {
+		if err := m.retire(ctx, sl, old.close(core.ErrLost, ReasonLost)); err != nil {
 			return err
 		}
 	}
@@ -289,8 +299,8 @@ func (m *Manager) settle(ctx context.Context, sl *slot, s *Session) error {
 	if !closed {
 		return nil
 	}
-	s.close(core.ErrStopped)
-	return errors.Join(errShutDown(), m.retire(context.WithoutCancel(ctx), sl, ReasonShutdown))
+	why := s.close(core.ErrStopped, ReasonShutdown)
+	return errors.Join(errShutDown(), m.retire(context.WithoutCancel(ctx), sl, why))
 }
 
 func errShutDown() error { return core.Errorf(core.ErrStopped, "get", "the manager is shut down") }

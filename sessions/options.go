@@ -47,8 +47,8 @@ type Options struct {
 	MaxSessions int
 	// Lease is how long sandboxes outlive a manager that died; 0 means DefaultLease.
 	Lease time.Duration
-	// Ephemeral sessions lose their files whenever they end, so none can be
-	// hibernated. Without it, only Release removes files.
+	// Ephemeral sessions lose their files whenever their sandboxes end, by an
+	// accident too, so none can be hibernated. Without it, only Release removes files.
 	Ephemeral bool
 	// Pool keeps warm sandboxes for sessions to come; nil means none. It needs
 	// a driver that is a core.Linker.

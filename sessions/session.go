@@ -23,14 +23,17 @@ type Session struct {
 	link      string // another name of it; empty if there is none
 	connected func() bool
 
-	mu    sync.Mutex
-	ended error         // why calls are refused; nil while the session lives
-	calls int           // under way
-	quiet chan struct{} // closed when calls is 0; nil unless someone waits for that
-	used  time.Time     // the end of the last call, or when the session was last asked for
-	seen  time.Time     // when the sandbox last answered
-	doubt bool          // the sandbox may be gone
-	idle  time.Duration // its own IdleTimeout; 0 means the manager's
+	copied bool // the files were, to the host; only who ends the session uses it
+
+	mu     sync.Mutex
+	ended  error         // why calls are refused; nil while the session lives
+	reason Reason        // what the session is ended for, once that has begun; see close
+	calls  int           // under way
+	quiet  chan struct{} // closed when calls is 0; nil unless someone waits for that
+	used   time.Time     // the end of the last call, or when the session was last asked for
+	seen   time.Time     // when the sandbox last answered
+	doubt  bool          // the sandbox may be gone
+	idle   time.Duration // its own IdleTimeout; 0 means the manager's
 }
 
 var (
@@ -169,13 +172,20 @@ func (s *Session) answers() bool {
 	return s.calls > 0 || time.Since(s.seen) < trusted
 }
 
-// close refuses calls from now on. Those under way go on.
-func (s *Session) close(why error) {
+// close refuses calls from now on. Those under way go on. It returns what the
+// session is ended for: the first reason that was given, since whoever tries
+// again what has failed does not know what was wanted, unless it is released,
+// after which nobody may find its files.
+func (s *Session) close(refusal error, why Reason) Reason {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended == nil {
-		s.ended = why
+		s.ended = refusal
 	}
+	if s.reason == "" || why == ReasonReleased {
+		s.reason = why
+	}
+	return s.reason
 }
 
 // expire closes the session if it has been idle for longer than most, its own
@@ -196,7 +206,7 @@ func (s *Session) expire(most, standard time.Duration) bool {
 	if limit < 0 || s.calls > 0 || time.Since(s.used) <= limit {
 		return false
 	}
-	s.ended = core.ErrStopped
+	s.ended, s.reason = core.ErrStopped, ReasonIdle
 	return true
 }
 

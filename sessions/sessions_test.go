@@ -86,7 +86,10 @@ func read(t *testing.T, b core.Backend, path string) string {
 
 func missing(t *testing.T, b core.Backend, path string) {
 	t.Helper()
-	_, err := b.Read(t.Context(), path, nil)
+	r, err := b.Read(t.Context(), path, nil)
+	if err == nil {
+		err = r.Close() // else the session is in use for ever
+	}
 	require.ErrorIs(t, err, core.ErrNotFound, "Read(%q)", path)
 }
 
@@ -216,7 +219,7 @@ func TestEngineGone(t *testing.T) {
 		_, err = m.Release(t.Context(), "alice")
 		require.ErrorIs(t, err, core.ErrUnavailable)
 		d.Clear(fake.EngineGone)
-		require.Equal(t, "text", read(t, get(t, m, "alice"), "file"), "a release that failed has removed no file")
+		missing(t, get(t, m, "alice"), "file") // a release that failed is made up for
 	})
 }
 
