@@ -31,6 +31,7 @@ type sandbox struct {
 	restarts atomic.Int32
 	removes  atomic.Int32
 	restart  error
+	slow     time.Duration // before each piece that the runner reads
 
 	mu    sync.Mutex
 	conns []*protocol.Conn
@@ -39,7 +40,12 @@ type sandbox struct {
 func (s *sandbox) open(context.Context) (io.ReadWriteCloser, error) {
 	s.opens.Add(1)
 	host, inside := net.Pipe()
-	conn := protocol.NewConn(inside, s.serve)
+	s.greet(protocol.NewConn(slowConn{inside, s.slow}, s.serve))
+	return host, nil
+}
+
+// greet begins as a runner does.
+func (s *sandbox) greet(conn *protocol.Conn) {
 	s.mu.Lock()
 	s.conns = append(s.conns, conn)
 	s.mu.Unlock()
@@ -48,7 +54,17 @@ func (s *sandbox) open(context.Context) (io.ReadWriteCloser, error) {
 			_ = conn.SendHello(protocol.MarshalAnswer(&protocol.Facts{Arch: "amd64", UID: 1000, GID: 1000}, nil))
 		}
 	}()
-	return host, nil
+}
+
+// slowConn takes a time for each piece that it reads.
+type slowConn struct {
+	net.Conn
+	pause time.Duration
+}
+
+func (c slowConn) Read(p []byte) (int, error) {
+	time.Sleep(c.pause)
+	return c.Conn.Read(p)
 }
 
 // die ends the runner as a kill of its process does.

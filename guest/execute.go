@@ -1,11 +1,9 @@
 package guest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/caisson-dev/caisson/core"
@@ -41,10 +39,7 @@ func (e *execution) run(ctx context.Context) (*core.Result, error) {
 		defer cancel()
 	}
 	if err := e.open(ctx); err != nil {
-		if errors.Is(context.Cause(ctx), errTimeout) && ctx.Err() != nil {
-			return e.result(&protocol.Exit{Reason: core.TimedOut, Code: core.NoExitCode}), nil
-		}
-		return nil, err
+		return e.unopened(ctx, err)
 	}
 	defer e.call.Forget()
 	var unread chan error // says why Stdin could not be read
@@ -83,7 +78,26 @@ func (e *execution) open(ctx context.Context) error {
 	req := &protocol.Exec{Args: e.cmd.Argv(), Env: envList(e.cmd.Env), Dir: e.cmd.Dir, Stdin: e.cmd.Stdin != nil}
 	var err error
 	e.link, e.call, e.sent, err = e.backend.call(ctx, protocol.OpExec, req, e.cmd.Stdin)
+	if e.link != nil && err != nil && ctx.Err() != nil {
+		// Others kept it waiting. The next command must not fare the same.
+		if stuck := e.backend.unblock(ctx, e.link); stuck != nil {
+			return stuck
+		}
+	}
 	return err
+}
+
+// unopened is the end of a command that no call was opened for.
+func (e *execution) unopened(ctx context.Context, err error) (*core.Result, error) {
+	if !errors.Is(context.Cause(ctx), errTimeout) {
+		return nil, err
+	}
+	res := e.result(&protocol.Exit{Reason: core.TimedOut, Code: core.NoExitCode})
+	if errors.Is(err, core.ErrLost) {
+		return res, err
+	}
+	res.Restarted = errors.Is(err, errRestarted)
+	return res, nil
 }
 
 // finish makes the result of a command of which all that will come has come.
@@ -223,61 +237,6 @@ func (w sendWriter) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
-}
-
-// call opens a call. It tries again on a new link only while nothing can have
-// been sent. What src holds goes out with the request if it is small; then sent is true.
-func (b *backend) call(ctx context.Context, op protocol.Op, m protocol.Message, src io.Reader) (
-	l *link, c *protocol.Call, sent bool, err error,
-) {
-	var whole []byte
-	for {
-		switch {
-		case b.stopped.Load():
-			return nil, nil, false, core.ErrStopped
-		case ctx.Err() != nil:
-			return nil, nil, false, core.Ended(ctx)
-		}
-		l, err := b.connect(ctx)
-		if err != nil {
-			return nil, nil, false, err
-		}
-		if whole == nil {
-			whole = small(src)
-		}
-		c, err := l.Open(op, m, whole)
-		switch {
-		case err == nil:
-			return l, c, whole != nil, nil
-		case errors.Is(err, protocol.ErrClosed) && ctx.Err() == nil && !b.stopped.Load():
-			continue
-		case l.Err() != nil:
-			return nil, nil, false, b.broken(err)
-		default:
-			return nil, nil, false, core.Errorf(core.ErrLimit, "", "%w", err)
-		}
-	}
-}
-
-// small reads src if that cannot block and it is small, else it returns nil.
-func small(src io.Reader) []byte {
-	var size int
-	switch r := src.(type) {
-	case *bytes.Reader:
-		size = r.Len()
-	case *bytes.Buffer:
-		size = r.Len()
-	case *strings.Reader:
-		size = r.Len()
-	default:
-		return nil
-	}
-	if size > protocol.MaxWhole {
-		return nil
-	}
-	whole := make([]byte, size)
-	_, _ = io.ReadFull(src, whole) // from memory it does not fail
-	return whole
 }
 
 // sweep opens a new runner after one died: it begins by killing what the dead one has left.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"time"
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/guest/protocol"
@@ -44,36 +43,16 @@ func (b *backend) Upload(ctx context.Context, path string, src io.Reader, opts *
 	case <-call.Over():
 	}
 	if err != nil && l.Err() == nil {
+		call.Cancel()
+		if ctx.Err() != nil {
+			if stuck := b.unblock(ctx, l); stuck != nil { // what copies src would go on waiting
+				return b.fail("upload", path, stuck)
+			}
+		}
 		b.cancel(call)
 		return b.fail("upload", path, err)
 	}
 	return b.failed("upload", path, b.await(ctx, l, call, &protocol.Empty{}))
-}
-
-// await waits for the end of a call and reads its answer.
-func (b *backend) await(ctx context.Context, l *link, call *protocol.Call, answer protocol.Message) error {
-	select {
-	case <-call.Over():
-	case <-ctx.Done():
-		b.cancel(call)
-		return core.Ended(ctx)
-	}
-	err := call.Answer(answer)
-	if err != nil && !call.Ended() && l.Err() != nil {
-		return b.broken(err)
-	}
-	return err
-}
-
-// cancel ends a call and gives the runner a moment to clear up.
-func (b *backend) cancel(call *protocol.Call) {
-	call.Cancel()
-	timer := time.NewTimer(killPatience)
-	defer timer.Stop()
-	select {
-	case <-call.Over():
-	case <-timer.C:
-	}
 }
 
 // failed is fail for an error that may be nil.

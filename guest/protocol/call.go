@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"encoding/binary"
 	"errors"
 	"io"
 	"math"
@@ -144,7 +143,7 @@ func (c *Call) Receive() (Data, error) {
 	}
 	c.mu.Unlock()
 	if grant > 0 {
-		_ = c.conn.write(nil, &frame{kind: kindCredit, call: c.id, payload: binary.BigEndian.AppendUint32(nil, uint32(grant))})
+		c.conn.grant(c.id, grant)
 	}
 	return d, nil
 }
@@ -159,7 +158,7 @@ func (c *Call) End(answer []byte) error {
 // Cancel asks the guest to end the call. It does not wait.
 func (c *Call) Cancel() {
 	c.once.Do(func() {
-		c.conn.signal(func() { c.conn.pending.cancels = append(c.conn.pending.cancels, c.id) })
+		c.conn.signal(func(p *pending) { p.cancels = append(p.cancels, c.id) })
 	})
 }
 

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -18,22 +19,15 @@ type Conn struct {
 	accept func(*Call, Op, []byte) // nil on the host
 
 	buffers buffers
-
-	writeMu  sync.Mutex
-	writeBuf []byte
+	writer  writer
 
 	mu    sync.Mutex
 	calls map[uint32]*Call
 	last  uint32
 	err   error
 
-	hello   chan []byte
-	done    chan struct{} // closed when err is set
-	control chan struct{} // wakes the sender of pending, so that the reader never waits for the writer
-	pending struct {
-		ping, pong bool
-		cancels    []uint32
-	} // guarded by mu
+	hello    chan []byte
+	done     chan struct{} // closed when err is set
 	clock    func() time.Time
 	began    time.Time    // what lastRead counts from: a difference knows no step of the wall clock and no suspend
 	lastRead atomic.Int64 // when the last frame came, in nanoseconds
@@ -44,6 +38,7 @@ type Conn struct {
 var (
 	ErrClosed = errors.New("connection closed")
 	ErrSilent = errors.New("the other side does not answer")
+	ErrCut    = errors.New("connection ended while a call was opened")
 )
 
 // maxCalls bounds the calls of one connection that run at once.
@@ -62,8 +57,9 @@ func NewConn(rw io.ReadWriteCloser, accept func(*Call, Op, []byte)) *Conn {
 func newConn(rw io.ReadWriteCloser, accept func(*Call, Op, []byte), clock func() time.Time) *Conn {
 	c := &Conn{
 		rw: rw, accept: accept, calls: make(map[uint32]*Call), clock: clock, began: clock(),
-		hello: make(chan []byte, 1), done: make(chan struct{}), control: make(chan struct{}, 1),
+		hello: make(chan []byte, 1), done: make(chan struct{}),
 	}
+	c.writer.init()
 	c.wg.Go(c.readLoop)
 	c.wg.Go(c.controlLoop)
 	return c
@@ -71,8 +67,11 @@ func newConn(rw io.ReadWriteCloser, accept func(*Call, Op, []byte), clock func()
 
 // Open begins a call. If whole is not nil, it is all that this side sends with
 // the call, MaxWhole bytes at most, and goes out together with the request.
-// After ErrClosed nothing was sent; after another error it may have been.
-func (c *Conn) Open(op Op, m Message, whole []byte) (*Call, error) {
+//
+// While others write it waits no longer than ctx, and returns its error. Once
+// it writes by itself only the end of the connection ends that; then the error
+// is ErrCut, and the call may have been sent. After every other error it was not.
+func (c *Conn) Open(ctx context.Context, op Op, m Message, whole []byte) (*Call, error) {
 	payload := append([]byte{byte(op)}, Marshal(m)...)
 	if len(payload) > maxOpen {
 		return nil, fmt.Errorf("request of %d bytes exceeds %d", len(payload), maxOpen)
@@ -98,8 +97,15 @@ func (c *Conn) Open(op Op, m Message, whole []byte) (*Call, error) {
 	}
 	c.calls[call.id] = call
 	c.mu.Unlock()
-	if err := c.write(nil, frames...); err != nil {
-		return nil, err
+	if err := c.takeTurn(ctx.Done()); err != nil {
+		c.forget(call)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, ErrClosed
+	}
+	if c.writeNow(nil, frames...) != nil {
+		return nil, ErrCut
 	}
 	return call, nil
 }
@@ -125,7 +131,7 @@ func (c *Conn) Hello(stop <-chan struct{}) ([]byte, error) {
 }
 
 // Ping asks the other side for a sign of life. It does not wait.
-func (c *Conn) Ping() { c.signal(func() { c.pending.ping = true }) }
+func (c *Conn) Ping() { c.signal(func(p *pending) { p.ping = true }) }
 
 // Silence is the time since the last frame came in.
 func (c *Conn) Silence() time.Duration { return c.age() - time.Duration(c.lastRead.Load()) }
@@ -176,63 +182,6 @@ func (c *Conn) Close() {
 
 func (c *Conn) touch() { c.lastRead.Store(int64(c.age())) }
 
-// signal has a frame without payload sent, without waiting. Pings and pongs on their way are sent once.
-func (c *Conn) signal(add func()) {
-	c.mu.Lock()
-	add()
-	c.mu.Unlock()
-	select {
-	case c.control <- struct{}{}:
-	default:
-	}
-}
-
-func (c *Conn) controlLoop() {
-	for {
-		select {
-		case <-c.control:
-		case <-c.done:
-			return
-		}
-		c.mu.Lock()
-		p := c.pending
-		c.pending.ping, c.pending.pong, c.pending.cancels = false, false, nil
-		c.mu.Unlock()
-		for _, call := range p.cancels {
-			_ = c.write(nil, &frame{kind: kindCancel, call: call})
-		}
-		if p.ping {
-			_ = c.write(nil, &frame{kind: kindPing})
-		}
-		if p.pong {
-			_ = c.write(nil, &frame{kind: kindPong})
-		}
-	}
-}
-
-// write sends encoded frames, then others, with one Write: each wakes every
-// process between the two sides. An error ends the connection.
-func (c *Conn) write(encoded []byte, frames ...*frame) error {
-	c.writeMu.Lock()
-	defer c.writeMu.Unlock()
-	if err := c.Err(); err != nil {
-		return err
-	}
-	c.writeBuf = append(c.writeBuf[:0], encoded...)
-	for _, f := range frames {
-		c.writeBuf = appendFrame(c.writeBuf, f)
-	}
-	_, err := c.rw.Write(c.writeBuf)
-	if cap(c.writeBuf) > 2*maxData {
-		c.writeBuf = nil
-	}
-	if err != nil {
-		c.Fail(fmt.Errorf("send: %w", err))
-		return c.Err()
-	}
-	return nil
-}
-
 func (c *Conn) readLoop() {
 	size := readAhead
 	if c.accept == nil { // a host may hold hundreds that are idle
@@ -257,7 +206,7 @@ func (c *Conn) readLoop() {
 func (c *Conn) dispatch(f *frame) error {
 	switch f.kind {
 	case kindPing:
-		c.signal(func() { c.pending.pong = true })
+		c.signal(func(p *pending) { p.pong = true })
 		return nil
 	case kindPong:
 		return nil

@@ -44,7 +44,7 @@ func echo(call *Call, _ Op, _ []byte) {
 
 func TestCallEchoesMoreThanItsWindow(t *testing.T) {
 	host, _ := pair(t, echo)
-	call, err := host.Open(OpExec, &Exec{Args: []string{"x"}}, nil)
+	call, err := host.Open(t.Context(), OpExec, &Exec{Args: []string{"x"}}, nil)
 	require.NoError(t, err)
 	want := bytes.Repeat([]byte("0123456789abcdef"), 4*window/16)
 	go func() {
@@ -97,7 +97,7 @@ func TestSmallCallIsOneWriteEachWay(t *testing.T) {
 	})
 	t.Cleanup(func() { host.Close(); guest.Close() })
 	want := bytes.Repeat([]byte("x"), MaxWhole)
-	call, err := host.Open(OpUpload, &Upload{Path: "p"}, want)
+	call, err := host.Open(t.Context(), OpUpload, &Upload{Path: "p"}, want)
 	require.NoError(t, err)
 	for _, want := range [][]byte{nil, want} {
 		d, err := call.Receive()
@@ -121,7 +121,7 @@ func TestDeferredDataKeepsItsPlace(t *testing.T) {
 		}
 		_ = call.End(MarshalAnswer(&Empty{}, nil))
 	})
-	call, err := host.Open(OpRead, &Read{}, nil)
+	call, err := host.Open(t.Context(), OpRead, &Read{}, nil)
 	require.NoError(t, err)
 	var last byte
 	total := 0
@@ -145,10 +145,10 @@ func TestSlowReaderHoldsUpNobodyElse(t *testing.T) {
 		}
 		_ = call.End(MarshalAnswer(&Empty{}, nil))
 	})
-	slow, err := host.Open(OpRead, &Read{}, nil)
+	slow, err := host.Open(t.Context(), OpRead, &Read{}, nil)
 	require.NoError(t, err)
 	for range 100 {
-		quick, err := host.Open(OpStat, &Path{}, nil)
+		quick, err := host.Open(t.Context(), OpStat, &Path{}, nil)
 		require.NoError(t, err)
 		<-quick.Over()
 		require.NoError(t, quick.Answer(&Empty{}))
@@ -167,7 +167,7 @@ func TestCancelReachesACallThatIsNotRead(t *testing.T) {
 		close(canceled)
 		_ = call.End(MarshalAnswer(nil, core.Errorf(core.ErrConflict, "op", "text")))
 	})
-	call, err := host.Open(OpExec, &Exec{}, nil)
+	call, err := host.Open(t.Context(), OpExec, &Exec{}, nil)
 	require.NoError(t, err)
 	call.Cancel()
 	call.Cancel()
@@ -183,7 +183,7 @@ func TestFailEndsEveryCallOnBothSides(t *testing.T) {
 	host, guest := pair(t, func(call *Call, _ Op, _ []byte) { <-call.Canceled(); ended.Done() })
 	var calls []*Call
 	for range 3 {
-		call, err := host.Open(OpExec, &Exec{}, nil)
+		call, err := host.Open(t.Context(), OpExec, &Exec{}, nil)
 		require.NoError(t, err)
 		calls = append(calls, call)
 	}
@@ -197,7 +197,7 @@ func TestFailEndsEveryCallOnBothSides(t *testing.T) {
 		require.ErrorIs(t, err, boom)
 		require.ErrorIs(t, call.Send(Content, []byte("x")), boom)
 	}
-	_, err := host.Open(OpExec, &Exec{}, nil)
+	_, err := host.Open(t.Context(), OpExec, &Exec{}, nil)
 	require.ErrorIs(t, err, ErrClosed)
 	ended.Wait()
 }
@@ -229,7 +229,7 @@ func TestHostileGuest(t *testing.T) {
 			host := NewConn(a, nil)
 			defer host.Close()
 			go func() { _, _ = io.Copy(io.Discard, b) }()
-			_, err := host.Open(OpExec, &Exec{}, nil)
+			_, err := host.Open(t.Context(), OpExec, &Exec{}, nil)
 			require.NoError(t, err)
 			go func() { _, _ = b.Write(bytes) }()
 			select {

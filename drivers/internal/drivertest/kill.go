@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,6 +117,21 @@ func (s *suite) killLadder(t *testing.T) {
 		require.True(t, res.Restarted)
 		require.Equal(t, "kept\n", sh(t, sb, "cat kept; cat /tmp/gone 2>/dev/null; true"))
 	})
+	t.Run("runner stopped during an upload", func(t *testing.T) {
+		sb := s.start(t)
+		sh(t, sb, "(sleep 1; kill -STOP "+runner+") >/dev/null 2>&1 &")
+		uploaded := make(chan error, 1)
+		go func() { uploaded <- sb.Upload(t.Context(), "file", &drip{left: 8 << 20}, nil) }()
+		time.Sleep(3 * time.Second) // until the stream is full
+		start := time.Now()
+		res, err := sb.Execute(t.Context(), &core.Command{Shell: "sleep 60", Timeout: time.Second})
+		require.NoError(t, err)
+		require.Less(t, time.Since(start), 13*time.Second)
+		require.Equal(t, core.TimedOut, res.Reason)
+		require.True(t, res.Restarted)
+		require.ErrorIs(t, <-uploaded, core.ErrIndeterminate)
+		require.Equal(t, "next\n", sh(t, sb, "echo next; ls file 2>/dev/null; true"))
+	})
 	t.Run("runner killed", func(t *testing.T) {
 		sb := s.start(t)
 		_, err := sb.Execute(t.Context(), core.Shell("setsid sleep 333 & kill -KILL "+runner+"; sleep 60"))
@@ -128,4 +144,17 @@ func (s *suite) killLadder(t *testing.T) {
 		require.ErrorIs(t, err, core.ErrIndeterminate)
 		require.Equal(t, "next\n", sh(t, sb, "echo next"))
 	})
+}
+
+// drip is a source that takes two seconds for 8 MiB.
+type drip struct{ left int }
+
+func (d *drip) Read(p []byte) (int, error) {
+	n := min(len(p), d.left, 64<<10)
+	if n == 0 {
+		return 0, io.EOF
+	}
+	time.Sleep(15 * time.Millisecond)
+	d.left -= n
+	return n, nil
 }
