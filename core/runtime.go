@@ -1,7 +1,6 @@
 package core
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -98,11 +97,11 @@ var (
 	}
 )
 
-// maxSetupBytes bounds one setup command. It is one line of a build file, of
-// which engines take 64 KiB at most, and may be escaped there byte by byte.
 // keeperUID is the user of process 1 in every sandbox, from whom the workload is kept apart.
 const keeperUID = "65532"
 
+// maxSetupBytes bounds one setup command. It is one line of a build file, of
+// which engines take 64 KiB at most, and may be escaped there byte by byte.
 const maxSetupBytes = 8 << 10
 
 // Validate returns an ErrInvalid that names the field to change. It makes no engine call.
@@ -188,15 +187,3 @@ func isArchive(manager PackageManager, p string) bool {
 	}
 	return false
 }
-
-// String describes the runtime without the values of its environment.
-func (r *Runtime) String() string {
-	source := r.Image
-	if source == "" {
-		source = r.BaseImage
-	}
-	return fmt.Sprintf("runtime %q from %s with %d packages", r.Name, source, len(r.Packages))
-}
-
-// GoString is String, so that %#v shows no environment values either.
-func (r *Runtime) GoString() string { return r.String() }

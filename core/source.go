@@ -33,25 +33,6 @@ const (
 	maxCABytes  = 4 << 20
 )
 
-// String describes the source without users, passwords and certificates.
-func (s PackageSource) String() string {
-	var parts []string
-	for _, p := range []struct{ name, value string }{
-		{"index ", redactURL(s.Index)}, {"proxy ", redactURL(s.Proxy)}, {"network ", string(s.Network)},
-	} {
-		if p.value != "" {
-			parts = append(parts, p.name+p.value)
-		}
-	}
-	if len(s.CA) > 0 {
-		parts = append(parts, "own CA")
-	}
-	return strings.Join(parts, ", ")
-}
-
-// GoString is String, so that %#v shows no secret either.
-func (s PackageSource) GoString() string { return s.String() }
-
 func (s *PackageSource) validate() error {
 	if err := validateURL("runtime: Source.Index", s.Index); err != nil {
 		return err
