@@ -87,15 +87,22 @@ func (e *engine) Inspect(ctx context.Context, name string) (*container.Status, e
 	if err != nil {
 		return nil, e.classify(ctx, err)
 	}
-	s := &container.Status{ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Image: c.Image, Labels: c.Config.Labels, State: container.Stopped}
+	s := &container.Status{ID: c.ID, Name: strings.TrimPrefix(c.Name, "/"), Image: c.Image, Labels: c.Config.Labels}
 	s.Created, _ = time.Parse(time.RFC3339Nano, c.Created) // what the engine writes
-	switch {
-	case c.State.Paused:
-		s.State = container.Paused
-	case c.State.Running && !c.State.Restarting:
-		s.State = container.Running
-	}
+	s.State = state(c.State.Status)
 	return s, nil
+}
+
+func state(status dockercontainer.ContainerState) container.State {
+	switch status {
+	case dockercontainer.StateCreated:
+		return container.Created
+	case dockercontainer.StateRunning:
+		return container.Running
+	case dockercontainer.StatePaused:
+		return container.Paused
+	}
+	return container.Stopped
 }
 
 func (e *engine) Containers(ctx context.Context, label string) ([]container.Status, error) {
@@ -109,15 +116,9 @@ func (e *engine) Containers(ctx context.Context, label string) ([]container.Stat
 	var list []container.Status
 	for i := range found {
 		c := &found[i]
-		s := container.Status{ID: c.ID, Image: c.ImageID, Labels: c.Labels, State: container.Stopped, Created: time.Unix(c.Created, 0)}
+		s := container.Status{ID: c.ID, Image: c.ImageID, Labels: c.Labels, State: state(c.State), Created: time.Unix(c.Created, 0)}
 		for _, name := range c.Names {
 			s.Name = strings.TrimPrefix(name, "/")
-		}
-		switch c.State {
-		case "running":
-			s.State = container.Running
-		case "paused":
-			s.State = container.Paused
 		}
 		list = append(list, s)
 	}

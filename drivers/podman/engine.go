@@ -80,6 +80,8 @@ func (e *engine) Inspect(ctx context.Context, name string) (*container.Status, e
 
 func state(status string) container.State {
 	switch status {
+	case "created", "configured", "initialized":
+		return container.Created
 	case "running":
 		return container.Running
 	case "paused":

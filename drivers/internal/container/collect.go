@@ -28,7 +28,8 @@ func (d *Driver) Collect(ctx context.Context, opts *core.CollectOptions) ([]core
 	for i := range containers {
 		r := record(&containers[i])
 		c.inUse[r.ID] = true
-		ended := r.Lease > 0 && containers[i].State == Stopped // a paused one has not
+		state := containers[i].State
+		ended := r.Lease > 0 && (state == Stopped || state == Created) // a paused one has not
 		if ended || opts.Owner != "" && r.Owner == opts.Owner {
 			c.add(core.Leftover{Kind: core.LeftoverSandbox, ID: r.ID, Owner: r.Owner, Workspace: r.Workspace, Created: r.Created}, func(ctx context.Context, _ string) error { return d.engine.Remove(ctx, containers[i].ID) })
 		}

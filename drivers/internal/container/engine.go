@@ -103,9 +103,10 @@ type State string
 
 // The states that matter.
 const (
+	Created State = "created" // and not yet started
 	Running State = "running"
 	Paused  State = "paused"
-	Stopped State = "stopped" // or not yet started, or dead
+	Stopped State = "stopped" // or dead
 )
 
 // Status is what an engine knows of a container.

@@ -44,14 +44,29 @@ func (d *Driver) launch(ctx context.Context, spec *core.Spec, img *prepared) (co
 	return b, nil
 }
 
-// replaced removes a sandbox of the same workspace that has stopped, so that another can take its place.
+// replaced removes a sandbox of the same workspace that has ended, so that another can take its place.
 func (s *sandbox) replaced(ctx context.Context) bool {
-	e, name := s.driver.engine, s.container.Name
-	status, err := e.Inspect(ctx, name)
-	if err != nil || status.State != Stopped || status.Labels[labelOwner] != s.spec.Owner {
+	e, own := s.driver.engine, s.container
+	status, err := e.Inspect(ctx, own.Name)
+	if err != nil {
 		return false
 	}
-	return e.Remove(ctx, status.ID) == nil
+	for _, label := range []string{core.LabelPrefix, labelOwner, labelWorkspace} {
+		if status.Labels[label] != own.Labels[label] {
+			return false
+		}
+	}
+	if status.State == Stopped || status.State == Created && s.abandoned(ctx, status) {
+		return e.Remove(ctx, status.ID) == nil
+	}
+	return false
+}
+
+// abandoned reports whether a container that was made and not started stays so:
+// no start takes that long, so whoever made it has ended.
+func (s *sandbox) abandoned(ctx context.Context, status *Status) bool {
+	now, err := s.driver.engine.Now(ctx)
+	return err == nil && now.Sub(status.Created) > startTimeout
 }
 
 // giveUp removes what a failed start has made.

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -54,6 +55,78 @@ func (s *suite) workspaces(t *testing.T) {
 	require.NoError(t, keeper.RemoveWorkspace(t.Context(), s.owner, "ws/ü \n../x"))
 	require.NoError(t, keeper.RemoveWorkspace(t.Context(), s.owner, "ws/ü \n../X"))
 	require.NoError(t, keeper.RemoveWorkspace(t.Context(), s.owner, "ws/ü \n../X"), "there is none")
+}
+
+// oneOfMany starts one workspace from several processes at once: one of them has it.
+func (s *suite) oneOfMany(t *testing.T) {
+	const processes, rounds = 4, 4
+	keeper, ok := core.AsDriver[core.Workspacer](s.driver)
+	require.True(t, ok)
+	spec := s.spec(func(spec *core.Spec) { spec.Workspace = "contended" })
+	var drivers [processes]core.Driver
+	for i := range drivers {
+		drivers[i] = enginetest.Open(t, s.scheme)
+		_, err := drivers[i].Prepare(t.Context(), spec.Runtime, nil)
+		require.NoError(t, err)
+	}
+	for range rounds {
+		var sandboxes [processes]*core.Sandbox
+		var errs [processes]error
+		var all sync.WaitGroup
+		for i, drv := range drivers {
+			all.Go(func() { sandboxes[i], errs[i] = core.Start(t.Context(), drv, spec) })
+		}
+		all.Wait()
+		won := -1
+		for i, err := range errs {
+			if err == nil {
+				require.Equal(t, -1, won, "two have it")
+				won = i
+				continue
+			}
+			require.ErrorIs(t, err, core.ErrConflict)
+		}
+		require.NotEqual(t, -1, won, "nobody has it")
+		require.Equal(t, "mine\n", sh(t, sandboxes[won], "echo mine"))
+		require.NoError(t, sandboxes[won].Stop(t.Context()))
+	}
+	require.NoError(t, keeper.RemoveWorkspace(t.Context(), s.owner, "contended"))
+}
+
+// halfMade is a sandbox that another process has made and not yet started: it has the workspace all the same.
+func (s *suite) halfMade(t *testing.T) {
+	keeper, ok := core.AsDriver[core.Workspacer](s.driver)
+	require.True(t, ok)
+	spec := s.spec(func(spec *core.Spec) { spec.Workspace = "half made" })
+	var once sync.Once
+	made := make(chan struct{})
+	isStart := request("/containers/", "/start")
+	first, release := s.held(t, func(r *http.Request) bool {
+		if isStart(r) {
+			once.Do(func() { close(made) })
+		}
+		return isStart(r)
+	})
+	var sb *core.Sandbox
+	var err error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		sb, err = core.Start(t.Context(), first, spec)
+	}()
+	select {
+	case <-made:
+	case <-ended:
+		require.NoError(t, err)
+	}
+	_, second := core.Start(t.Context(), s.driver, spec)
+	release()
+	<-ended
+	require.ErrorIs(t, second, core.ErrConflict)
+	require.NoError(t, err)
+	require.Equal(t, "mine\n", sh(t, sb, "echo mine"))
+	require.NoError(t, sb.Stop(t.Context()))
+	require.NoError(t, keeper.RemoveWorkspace(t.Context(), s.owner, "half made"))
 }
 
 // attach hands a sandbox from one process to the next; two drivers stand for them.

@@ -47,6 +47,8 @@ func Run(t *testing.T, scheme string) {
 		{"many at once", s.manyAtOnce},
 		{"cancelled start", s.cancelledStart},
 		{"workspaces", s.workspaces},
+		{"one of many", s.oneOfMany},
+		{"half made", s.halfMade},
 		{"attach", s.attach},
 		{"restarted", s.restarted},
 		{"lease", s.lease},

@@ -2,12 +2,15 @@ package drivertest
 
 import (
 	"context"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -77,39 +80,56 @@ func (s *suite) startEnds(t *testing.T, drv core.Driver) (wait func()) {
 	}
 }
 
-// stalled is an engine that takes a request and does not answer it, while all else works.
-func (s *suite) stalled(t *testing.T) {
+// held opens a driver on an engine that is as all are, but does not see a request that hold is true for until t ends or release is called.
+func (s *suite) held(t *testing.T, hold func(*http.Request) bool) (drv core.Driver, release func()) {
+	t.Helper()
 	real, err := url.Parse(enginetest.URL(t, s.scheme))
 	require.NoError(t, err)
 	proxy := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "engine" },
+		ErrorLog: log.New(io.Discard, "", 0), // of requests that their client has given up
+		Rewrite:  func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "engine" },
 		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", real.Path)
 		}},
 	}
-	release := make(chan struct{})
+	released := make(chan struct{})
 	socket := filepath.Join(t.TempDir(), "engine.sock")
 	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
 	require.NoError(t, err)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.URL.Path, "/exec/") && strings.HasSuffix(r.URL.Path, "/start") {
-			<-release
-			return
+		if hold(r) {
+			<-released
 		}
 		proxy.ServeHTTP(w, r)
 	})}
 	go func() { _ = server.Serve(l) }()
-	defer server.Close()
-	defer close(release)
-	drv, err := core.Open(t.Context(), s.scheme+"://"+socket)
+	drv, err = core.Open(t.Context(), s.scheme+"://"+socket)
 	require.NoError(t, err)
-	defer drv.Close()
+	release = sync.OnceFunc(func() { close(released) })
+	t.Cleanup(func() {
+		release()
+		require.NoError(t, drv.Close())
+		_ = server.Close()
+	})
 	_, err = drv.Prepare(t.Context(), &core.Runtime{Image: enginetest.Image()}, nil)
 	require.NoError(t, err)
+	return drv, release
+}
+
+// request returns what is true for requests to a path that has both parts.
+func request(contains, ending string) func(*http.Request) bool {
+	return func(r *http.Request) bool {
+		return strings.Contains(r.URL.Path, contains) && strings.HasSuffix(r.URL.Path, ending)
+	}
+}
+
+// stalled is an engine that takes a request and does not answer it, while all else works.
+func (s *suite) stalled(t *testing.T) {
+	drv, _ := s.held(t, request("/exec/", "/start"))
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	start := time.Now()
-	_, err = core.Start(ctx, drv, s.spec())
+	_, err := core.Start(ctx, drv, s.spec())
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Less(t, time.Since(start), 10*time.Second)
 	require.Empty(t, s.census(t))
