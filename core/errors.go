@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,6 +144,24 @@ func Ended(ctx context.Context) error {
 		err = fmt.Errorf("%w: %w", err, cause)
 	}
 	return &Error{Code: ErrCanceled, Err: err}
+}
+
+// Complete returns a copy of err as an [*Error] in which those of Op, Driver,
+// Sandbox and Path that are empty are place's. Only the outermost Error is
+// completed, since one within is a cause; what is none becomes the cause of one.
+// It returns nil if err is nil.
+func Complete(err error, place Error) *Error {
+	if err == nil {
+		return nil
+	}
+	e := &Error{Code: CodeOf(err), Err: err}
+	if own, ok := err.(*Error); ok { //nolint:errorlint // one within is a cause
+		c := *own
+		e = &c
+	}
+	e.Op, e.Driver = cmp.Or(e.Op, place.Op), cmp.Or(e.Driver, place.Driver)
+	e.Sandbox, e.Path = cmp.Or(e.Sandbox, place.Sandbox), cmp.Or(e.Path, place.Path)
+	return e
 }
 
 func invalidf(format string, args ...any) *Error {

@@ -62,6 +62,18 @@ func TestCodeOf(t *testing.T) {
 	}
 }
 
+func TestComplete(t *testing.T) {
+	place := core.Error{Op: "read", Driver: "docker", Sandbox: "id", Path: "a"}
+	inner := core.Errorf(core.ErrNotFound, "", "gone")
+	wrapped := fmt.Errorf("wrapped: %w", inner)
+	require.Nil(t, core.Complete(nil, place))
+	require.Equal(t, &core.Error{Code: core.ErrNotFound, Op: "read", Driver: "docker", Sandbox: "id", Path: "a", Err: inner.Err}, core.Complete(inner, place))
+	require.Empty(t, inner.Op, "it is a copy")
+	require.Equal(t, &core.Error{Code: core.ErrNotFound, Op: "read", Driver: "docker", Sandbox: "id", Path: "a", Err: wrapped}, core.Complete(wrapped, place))
+	whole := &core.Error{Code: core.ErrLost, Op: "stat", Driver: "fake", Sandbox: "other", Path: "b"}
+	require.Equal(t, whole, core.Complete(whole, place))
+}
+
 func TestErrorText(t *testing.T) {
 	for _, c := range []struct {
 		err  *core.Error

@@ -252,22 +252,8 @@ func (s *Sandbox) place(e *Error) *Error {
 	return e
 }
 
-// annotate returns a copy of err as an *Error with op and path where it has none.
-// A context's own error keeps answering errors.Is.
-func annotate(err error, op, path string) *Error {
-	e := &Error{Code: CodeOf(err), Err: err}
-	if own, ok := err.(*Error); ok { //nolint:errorlint // only the outermost one is completed; one within is a cause
-		c := *own
-		e = &c
-	}
-	if e.Op == "" {
-		e.Op = op
-	}
-	if e.Path == "" {
-		e.Path = path
-	}
-	return e
-}
+// annotate completes an error with what was done, and with which file.
+func annotate(err error, op, path string) *Error { return Complete(err, Error{Op: op, Path: path}) }
 
 type sandboxReader struct {
 	io.ReadCloser

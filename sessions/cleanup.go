@@ -31,7 +31,7 @@ func (m *Manager) CleanupIdle(ctx context.Context, maxIdle time.Duration) (int, 
 		select {
 		case <-f.done:
 		case <-ctx.Done():
-			return n, errors.Join(append(failed, &core.Error{Code: core.ErrCanceled, Op: "cleanup", Err: context.Cause(ctx)})...)
+			return n, errors.Join(append(failed, core.Complete(core.Ended(ctx), core.Error{Op: "cleanup"}))...)
 		}
 		if f.ended {
 			n++

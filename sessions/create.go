@@ -93,7 +93,7 @@ const attempts = 4
 func (m *Manager) occupy(ctx context.Context, spec *core.Spec) (sb *core.Sandbox, adopted bool, err error) {
 	for n := range attempts {
 		if n > 0 {
-			if err := pause(ctx, time.Duration(n)*100*time.Millisecond); err != nil {
+			if err := pause(ctx, "get", time.Duration(n)*100*time.Millisecond); err != nil {
 				return nil, false, err
 			}
 		}
@@ -160,14 +160,14 @@ func (m *Manager) remove(ctx context.Context, ids ...string) error {
 	return err
 }
 
-// pause waits.
-func pause(ctx context.Context, d time.Duration) error {
+// pause waits, as a part of what op is.
+func pause(ctx context.Context, op string, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return &core.Error{Code: core.ErrCanceled, Op: "get", Err: context.Cause(ctx)}
+		return core.Complete(core.Ended(ctx), core.Error{Op: op})
 	}
 }

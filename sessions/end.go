@@ -93,7 +93,7 @@ func (m *Manager) end(ctx context.Context, id string, only *Session, why Reason)
 		select {
 		case <-f.done:
 		case <-ctx.Done():
-			return false, &core.Error{Code: core.ErrCanceled, Op: "end", Err: context.Cause(ctx)}
+			return false, core.Complete(core.Ended(ctx), core.Error{Op: "end"})
 		}
 		if mine {
 			return f.ended, f.err

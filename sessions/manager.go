@@ -158,7 +158,7 @@ func (m *Manager) GetOrCreate(ctx context.Context, id string, opts *GetOptions) 
 		select {
 		case <-f.done:
 		case <-ctx.Done():
-			return nil, &core.Error{Code: core.ErrCanceled, Op: "get", Err: context.Cause(ctx)}
+			return nil, core.Complete(core.Ended(ctx), core.Error{Op: "get"})
 		}
 		if f.creates && f.err != nil {
 			return nil, f.err

@@ -175,7 +175,7 @@ func (p *Pool) claim(ctx context.Context) (*core.Sandbox, error) {
 		}
 		if ctx.Err() != nil {
 			p.giveBack(w.sandbox)
-			return nil, &core.Error{Code: core.ErrCanceled, Op: "claim", Err: context.Cause(ctx)}
+			return nil, core.Complete(core.Ended(ctx), core.Error{Op: "claim"})
 		}
 		p.drop(*w)
 	}
@@ -224,7 +224,7 @@ func (p *Pool) await(ctx context.Context, waiter chan claim) (*core.Sandbox, err
 			p.giveBack(c.sandbox)
 		}
 	}
-	return nil, &core.Error{Code: core.ErrCanceled, Op: "claim", Err: context.Cause(ctx)}
+	return nil, core.Complete(core.Ended(ctx), core.Error{Op: "claim"})
 }
 
 // giveBack returns a sandbox in which nothing has run.

@@ -37,7 +37,7 @@ func Visit(ctx context.Context, driver core.Driver, owner, id string, o *VisitOp
 		if code := core.CodeOf(err); code != core.ErrConflict && code != core.ErrLost || n == attempts {
 			return sb, err
 		}
-		if err := pause(ctx, time.Duration(n)*100*time.Millisecond); err != nil {
+		if err := pause(ctx, "visit", time.Duration(n)*100*time.Millisecond); err != nil {
 			return nil, err
 		}
 	}

@@ -3,6 +3,7 @@ package fake_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -177,6 +178,31 @@ func TestBuilds(t *testing.T) {
 	defer cancel()
 	_, err = d.Prepare(ctx, &core.Runtime{BaseImage: "debian", SetupCommands: []string{"sleep 1000"}}, nil)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+func TestCanceledCallsSayWhy(t *testing.T) {
+	d := fake.New(nil)
+	own := errors.New("own reason")
+	calls := map[string]func(ctx context.Context, cancel func()) error{
+		"info": func(ctx context.Context, cancel func()) error {
+			cancel()
+			_, err := d.Info(ctx)
+			return err
+		},
+		"setup": func(ctx context.Context, cancel func()) error {
+			time.AfterFunc(20*time.Millisecond, cancel)
+			_, err := d.Prepare(ctx, &core.Runtime{BaseImage: "debian", SetupCommands: []string{"sleep 1000"}}, nil)
+			return err
+		},
+	}
+	for name, call := range calls {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		err := call(ctx, func() { cancel(own) })
+		for _, want := range []error{core.ErrCanceled, context.Canceled, own} {
+			require.ErrorIs(t, err, want, name)
+		}
+		require.ErrorContains(t, err, "fake: ", name)
+	}
 }
 
 func TestNamesOfFilesAreBytes(t *testing.T) {

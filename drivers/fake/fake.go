@@ -146,7 +146,7 @@ func (d *Driver) reach(ctx context.Context, op string) error {
 
 func (d *engine) reach(ctx context.Context, op string) error {
 	if ctx.Err() != nil {
-		return &core.Error{Code: core.ErrCanceled, Op: op, Driver: scheme, Err: context.Cause(ctx)}
+		return core.Complete(core.Ended(ctx), core.Error{Op: op, Driver: scheme})
 	}
 	if d.has(EngineGone) {
 		return d.errorf(core.ErrUnavailable, op, "fault %s", EngineGone)

@@ -164,7 +164,7 @@ func (s *sandbox) runSetup(ctx context.Context, command string, tell func(core.P
 	end := job.Wait()
 	stop()
 	if ctx.Err() != nil {
-		return &core.Error{Code: core.ErrCanceled, Op: "prepare", Driver: scheme, Err: context.Cause(ctx)}
+		return core.Complete(core.Ended(ctx), core.Error{Op: "prepare", Driver: scheme})
 	}
 	for line := range strings.Lines(log.String()) {
 		tell(core.Progress{Kind: core.ProgressLog, Text: strings.TrimSuffix(line, "\n")})
