@@ -22,7 +22,7 @@ func TestTimeoutsThatOneRestartEnds(t *testing.T) {
 			err error
 		}
 		ends := make(chan end, 4)
-		for _, timeout := range []time.Duration{time.Second, time.Second, 1500 * time.Millisecond, 2 * time.Second} {
+		for _, timeout := range []time.Duration{time.Second, time.Second, 1500 * time.Millisecond, 1900 * time.Millisecond} {
 			go func() {
 				res, err := b.Execute(t.Context(), &core.Command{Shell: "x", Timeout: timeout})
 				ends <- end{res, err}
