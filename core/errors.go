@@ -13,6 +13,12 @@ import (
 // errors.Is(err, core.ErrNotFound) works on both sides of a process boundary;
 // it also answers for its twin in the standard library. A value is never
 // renamed or reused.
+//
+// An error may wrap others and then answers for their codes too, with one
+// exception: an ErrIndeterminate answers for no other code and no other error
+// of the standard library. Whoever finds ErrUnavailable in an error, which says
+// that nothing happened, may try again; so what made a call indeterminate is in
+// its text only.
 type Code string
 
 // The codes.

@@ -334,20 +334,35 @@ func TestCheckFailsTheStart(t *testing.T) {
 	}
 }
 
+// Who finds in an error that nothing happened will try again, so that must not be found in it by any road.
 func TestCallThatWasSentIsNeverSaidNotToHaveRun(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	calls := map[string]func(context.Context, core.Backend) error{
+		"execute": func(ctx context.Context, b core.Backend) error { _, err := b.Execute(ctx, core.Shell("x")); return err },
+		"upload": func(ctx context.Context, b core.Backend) error {
+			return b.Upload(ctx, "x", strings.NewReader("x"), nil)
+		},
+		"stream": func(ctx context.Context, b core.Backend) error { return b.Upload(ctx, "x", large(), nil) },
+		"read":   func(ctx context.Context, b core.Backend) error { _, err := b.Read(ctx, "x", nil); return err },
+		"remove": func(ctx context.Context, b core.Backend) error { return b.(core.Remover).Remove(ctx, "x", false) },
+	}
+	for name, call := range calls {
 		for _, code := range []core.Code{core.ErrUnavailable, core.ErrTimeout, core.ErrConflict} {
-			s := &sandbox{serve: deaf}
-			b := s.start(t)
-			time.AfterFunc(time.Second, func() {
-				s.alive.Store(&core.Error{Code: code, Err: errors.New("the engine's state")})
-				s.die()
+			synctest.Test(t, func(t *testing.T) {
+				s := &sandbox{serve: func(call *protocol.Call, _ protocol.Op, _ []byte) { <-call.Over() }}
+				b := s.start(t)
+				time.AfterFunc(time.Second, func() {
+					s.alive.Store(&core.Error{Code: code, Err: errors.New("the engine's state")})
+					s.die()
+				})
+				err := call(t.Context(), b)
+				require.Equal(t, core.ErrIndeterminate, core.CodeOf(err), "%s with an engine that says %s", name, code)
+				require.ErrorIs(t, err, core.ErrIndeterminate)
+				require.NotErrorIs(t, err, code, name)
+				require.NotErrorIs(t, err, context.DeadlineExceeded, name)
+				require.ErrorContains(t, err, "the engine's state", "the cause is kept as text")
 			})
-			_, err := b.Execute(t.Context(), core.Shell("x"))
-			require.Equal(t, core.ErrIndeterminate, core.CodeOf(err), "with an engine that says %s", code)
-			require.ErrorIs(t, err, code, "the cause is kept")
 		}
-	})
+	}
 }
 
 func TestSlowEngineDoesNotEndACommand(t *testing.T) {

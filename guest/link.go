@@ -227,7 +227,8 @@ func (b *backend) alive(ctx context.Context) error {
 	return b.opts.Alive(ctx)
 }
 
-// broken turns the error that a link ended with into what it means for a call that was sent.
+// broken turns the error that a link ended with into what it means for a call
+// that was sent. A cause is text there: wrapped, an engine's would say that nothing happened.
 func (b *backend) broken(err error) error {
 	switch {
 	case b.stopped.Load():
@@ -235,11 +236,11 @@ func (b *backend) broken(err error) error {
 	case b.lost.Load():
 		return core.ErrLost
 	case errors.Is(err, errRestarted):
-		return core.Errorf(core.ErrIndeterminate, "", "%w", err)
+		return core.Errorf(core.ErrIndeterminate, "", "%s", err.Error())
 	}
 	gone := b.alive(context.Background())
 	switch {
-	case core.CodeOf(gone) == core.ErrLost:
+	case core.CodeOf(gone) == core.ErrLost, core.CodeOf(gone) == core.ErrStopped:
 		return gone
 	case gone != nil: // paused, or the engine does not answer: neither says that nothing ran
 		err = gone
@@ -247,7 +248,7 @@ func (b *backend) broken(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("the sandbox's runner ended")
 	}
-	return core.Errorf(core.ErrIndeterminate, "", "it may have run: %w", err)
+	return core.Errorf(core.ErrIndeterminate, "", "it may have run: %s", err.Error())
 }
 
 // revive ends every process of the sandbox when its runner could not: it

@@ -37,8 +37,10 @@ func TestEngineGone(t *testing.T) {
 		}()
 		synctest.Wait()
 		d.Inject(fake.EngineGone)
-		require.ErrorIs(t, <-running, core.ErrUnavailable)
-		_, err := d.Info(t.Context())
+		err := <-running
+		require.ErrorIs(t, err, core.ErrIndeterminate)
+		require.NotErrorIs(t, err, core.ErrUnavailable, "it says that nothing happened, but the command was sent")
+		_, err = d.Info(t.Context())
 		require.ErrorIs(t, err, core.ErrUnavailable)
 		_, err = d.Prepare(t.Context(), &core.Runtime{Image: "debian"}, nil)
 		require.ErrorIs(t, err, core.ErrUnavailable)
