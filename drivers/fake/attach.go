@@ -180,7 +180,7 @@ func (d *Driver) Join(ctx context.Context, owner, id string) (core.Backend, erro
 			return s.open(ctx, false)
 		},
 		Alive: s.alive, Remove: func(context.Context) error { return nil }, // it stays
-		Info: core.SandboxInfo{Image: s.image.Image, Profile: s.spec.Profile, Network: s.spec.Network, Created: s.created},
+		Info: s.info(),
 	})
 }
 

@@ -97,12 +97,16 @@ func (s *sandbox) backend(ctx context.Context, d *Driver) (core.Backend, error) 
 	h := s.takeOver(d)
 	return guest.NewBackend(ctx, &guest.Options{
 		Driver: scheme, ID: s.id, Config: s.config,
-		Open: h.open, Restart: s.restart, Remove: h.remove, Alive: s.alive,
-		Info: core.SandboxInfo{
-			Image: s.image.Image, Profile: s.spec.Profile, Network: s.spec.Network, Created: s.created,
-			Limits: core.Limits{Tmp: s.spec.Limits.Tmp, OpenFiles: s.spec.Limits.OpenFiles, FileSize: s.spec.Limits.FileSize},
-		},
+		Open: h.open, Restart: s.restart, Remove: h.remove, Alive: s.alive, Info: s.info(),
 	})
+}
+
+// info is what is known of the sandbox without looking into it.
+func (s *sandbox) info() core.SandboxInfo {
+	return core.SandboxInfo{
+		Image: s.image.Image, Profile: s.spec.Profile, Network: s.spec.Network, Created: s.created,
+		Limits: core.Limits{Tmp: s.spec.Limits.Tmp, OpenFiles: s.spec.Limits.OpenFiles, FileSize: s.spec.Limits.FileSize},
+	}
 }
 
 // open starts a runner, as a process that the sandbox's other processes can see

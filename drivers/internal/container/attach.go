@@ -77,7 +77,7 @@ func (d *Driver) attach(ctx context.Context, id string, spec *core.Spec) (core.B
 	if err != nil {
 		return nil, err
 	}
-	s := &sandbox{driver: d, spec: spec, container: plan(spec, status.Image), id: status.ID}
+	s := &sandbox{driver: d, spec: spec, container: plan(spec, status.Image), id: status.ID, created: status.Created}
 	if s.container.Name = id; spec.Workspace == "" && s.container.Volume != "" {
 		s.container.Volume = id
 	}

@@ -38,7 +38,10 @@ func (d *Driver) join(ctx context.Context, owner, id string) (core.Backend, erro
 		return nil, err
 	}
 	uid := status.Labels[labelUID]
-	spec := (&core.Spec{Runtime: &core.Runtime{WorkDir: status.Labels[labelWorkDir]}}).WithDefaults()
+	spec, err := described(status.Labels)
+	if err != nil {
+		return nil, err
+	}
 	s := &sandbox{driver: d, id: status.ID}
 	return guest.NewBackend(ctx, &guest.Options{
 		Driver: d.scheme, ID: id, Config: config(spec, img),
@@ -53,6 +56,6 @@ func (d *Driver) join(ctx context.Context, owner, id string) (core.Backend, erro
 			return unless(fmt.Sprintf("%d:%d", f.UID, f.GID) == uid && f.NoNewPrivs, "the workload runs as %d:%d", f.UID, f.GID)
 		},
 		Remove: func(context.Context) error { return nil }, // it stays
-		Info:   core.SandboxInfo{Image: img.ID},
+		Info:   info(spec, img, status.Created),
 	})
 }

@@ -4,11 +4,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/guest/protocol"
@@ -92,9 +94,15 @@ const (
 	labelLease     = core.LabelPrefix + ".lease"
 	labelStart     = core.LabelPrefix + ".start" // random, tells one start from another
 	labelSpec      = core.LabelPrefix + ".spec"
-	labelUID       = core.LabelPrefix + ".user"    // of the workload
-	labelWorkDir   = core.LabelPrefix + ".workdir" // for who opens the sandbox without its spec
-	labelUser      = core.LabelPrefix + ".label."  // and the key
+	labelUID       = core.LabelPrefix + ".user" // of the workload
+
+	// For who opens the sandbox without its spec.
+	labelWorkDir = core.LabelPrefix + ".workdir"
+	labelProfile = core.LabelPrefix + ".profile"
+	labelNetwork = core.LabelPrefix + ".network"
+	labelLimits  = core.LabelPrefix + ".limits" // JSON
+
+	labelUser = core.LabelPrefix + ".label." // and the key
 )
 
 func workspaceLabels(spec *core.Spec) map[string]string {
@@ -105,9 +113,11 @@ func workspaceLabels(spec *core.Spec) map[string]string {
 
 // labels are on the container of a sandbox, and on a volume that is its alone, from the request that makes it on.
 func labels(spec *core.Spec) map[string]string {
+	limits, _ := json.Marshal(&spec.Limits) // numbers always marshal
 	l := map[string]string{
 		core.LabelPrefix: kindSandbox, labelStart: hex.EncodeToString(random(8)), labelSpec: digest(spec),
 		labelUID: user(spec), labelWorkDir: spec.Runtime.WorkDir,
+		labelProfile: string(spec.Profile), labelNetwork: string(spec.Network), labelLimits: string(limits),
 	}
 	if spec.Owner != "" {
 		l[labelOwner] = spec.Owner
@@ -156,4 +166,24 @@ func environment(image []string, rt *core.Runtime) []string {
 		list = append(list, k+"="+env[k])
 	}
 	return list
+}
+
+// described is the inverse of labels, as far as they describe a sandbox.
+func described(labels map[string]string) (*core.Spec, error) {
+	spec := &core.Spec{
+		Runtime: &core.Runtime{WorkDir: labels[labelWorkDir]},
+		Profile: core.Profile(labels[labelProfile]), Network: core.Network(labels[labelNetwork]),
+	}
+	if err := json.Unmarshal([]byte(labels[labelLimits]), &spec.Limits); err != nil {
+		return nil, core.Errorf(core.ErrConflict, "", "the sandbox was started by another version: its label %s: %w", labelLimits, err)
+	}
+	return spec, nil
+}
+
+// info is what is known of a sandbox without looking into it.
+func info(spec *core.Spec, image *Image, created time.Time) core.SandboxInfo {
+	return core.SandboxInfo{
+		Image: image.ID, Profile: spec.Profile, Network: spec.Network, Created: created,
+		Limits: core.Limits{Tmp: spec.Limits.Tmp, OpenFiles: spec.Limits.OpenFiles, FileSize: spec.Limits.FileSize},
+	}
 }

@@ -22,11 +22,12 @@ type sandbox struct {
 	taken     atomic.Bool // another process has the sandbox now
 	restarted atomic.Bool // process 1 names as holder who started the sandbox, not who has it
 	lease     *lease      // nil without one
+	created   time.Time
 }
 
 // launch starts a sandbox from an image. If it fails nothing is left.
 func (d *Driver) launch(ctx context.Context, spec *core.Spec, img *prepared) (core.Backend, error) {
-	s := &sandbox{driver: d, spec: spec, container: plan(spec, img.tag)}
+	s := &sandbox{driver: d, spec: spec, container: plan(spec, img.tag), created: time.Now()}
 	if spec.Owner != "" { // else nobody can take it over
 		s.container.Args = append(s.container.Args, "-claim", d.holder)
 	}
@@ -142,11 +143,7 @@ func (s *sandbox) backend(ctx context.Context, img *Image) (core.Backend, error)
 	}
 	b, err := guest.NewBackend(ctx, &guest.Options{
 		Driver: s.driver.scheme, ID: s.container.Name, Config: config(s.spec, img), Check: check(s.spec),
-		Open: s.open, Restart: s.restart, Remove: s.remove, Alive: s.alive,
-		Info: core.SandboxInfo{
-			Image: img.ID, Profile: s.spec.Profile, Network: s.spec.Network, Created: time.Now(),
-			Limits: core.Limits{Tmp: s.container.Tmp, OpenFiles: s.spec.Limits.OpenFiles, FileSize: s.spec.Limits.FileSize},
-		},
+		Open: s.open, Restart: s.restart, Remove: s.remove, Alive: s.alive, Info: info(s.spec, img, s.created),
 	})
 	if err != nil {
 		s.lease.end()

@@ -166,6 +166,23 @@ func (s *suite) attach(t *testing.T) {
 	require.NoError(t, after.Stop(t.Context()))
 }
 
+// join finds the sandbox as it was asked for, without its spec.
+func (s *suite) join(t *testing.T) {
+	sb := s.start(t, func(spec *core.Spec) {
+		spec.Profile, spec.Network = core.Standard, core.NetworkDefault
+		spec.Limits = core.Limits{FileSize: 10 << 30, OpenFiles: 555, Tmp: 24 << 20}
+	})
+	joined, err := core.Join(t.Context(), enginetest.Open(t, s.scheme), s.owner, name(t, sb))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, joined.Stop(t.Context())) }()
+	const limits = "ulimit -n; ulimit -f; head -c 1 /dev/zero | dd of=far bs=1 seek=2G status=none && stat -c %s far && rm far"
+	require.Equal(t, sh(t, sb, limits), sh(t, joined, limits))
+	want, got := info(t, sb), info(t, joined)
+	require.WithinDuration(t, want.Created, got.Created, time.Minute)
+	want.Created = got.Created // one is by the engine's clock
+	require.Equal(t, want, got)
+}
+
 // restarted is attach with a restart of the sandbox by who has taken it: that
 // must not give it back to the process before, though process 1 has begun anew.
 func (s *suite) restarted(t *testing.T) {

@@ -50,6 +50,7 @@ func Run(t *testing.T, scheme string) {
 		{"one of many", s.oneOfMany},
 		{"half made", s.halfMade},
 		{"attach", s.attach},
+		{"join", s.join},
 		{"restarted", s.restarted},
 		{"lease", s.lease},
 		{"collect", s.collect},
@@ -91,9 +92,14 @@ func sh(t *testing.T, sb core.Backend, script string) string {
 // name returns the engine's name of a sandbox.
 func name(t *testing.T, sb *core.Sandbox) string {
 	t.Helper()
-	info, ok := core.As[core.Informer](sb, core.CapInfo)
+	return info(t, sb).ID
+}
+
+func info(t *testing.T, sb *core.Sandbox) *core.SandboxInfo {
+	t.Helper()
+	informer, ok := core.As[core.Informer](sb, core.CapInfo)
 	require.True(t, ok)
-	described, err := info.Info(context.Background())
+	described, err := informer.Info(context.Background())
 	require.NoError(t, err)
-	return described.ID
+	return described
 }
