@@ -76,7 +76,7 @@ func (c *Case) Area() string {
 
 // Cases returns every case, sorted by ID. The slice is the caller's.
 func Cases() []Case {
-	all := slices.Concat(executeCases(), commandCases(), streamCases(), killCases(), fileCases(), readCases(), pathCases(),
+	all := slices.Concat(executeCases(), commandCases(), backgroundCases(), streamCases(), killCases(), fileCases(), boundedCases(), lossCases(), readCases(), pathCases(),
 		lifecycleCases(), limitCases(), isolationCases(), errorCases(), driverCases(), runtimeCases(), concurrencyCases(),
 		listCases(), changeCases(), globCases(), grepCases(), editCases(), attachCases(), workspaceCases())
 	slices.SortFunc(all, func(a, b Case) int { return cmp.Compare(a.ID, b.ID) })

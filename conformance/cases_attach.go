@@ -16,6 +16,15 @@ func attachCases() []Case {
 		{ID: "attach/listed", Title: "the sandboxes of an owner are listed, with what they were started with, until they are stopped", Level: Extended, Run: listed},
 		{ID: "attach/takes-over", Title: "a sandbox that is attached to has its files and its own /tmp", Level: Extended, Run: takesOver},
 		{ID: "attach/one-holder", Title: "a process that another has taken a sandbox from gets ErrConflict, and its Stop leaves the sandbox", Level: Extended, Run: oneHolder},
+		{ID: "attach/unnoticed", Title: "a process that has not noticed yet that another has taken its sandbox leaves it as well", Level: Extended, Run: func(e *Env) {
+			attacher := optional[core.Attacher](e)
+			other := e.another()
+			sb, owner := attachable(e)
+			e.sh(sb, "echo kept > file")
+			second := attach(e, other, only(e, attacher, owner).ID, sb)
+			want(e, "stop at once by the process before", sb.Stop(e.Context()), nil)
+			want(e, "the sandbox", e.sh(second, "cat file"), "kept\n")
+		}},
 		{ID: "attach/other-spec", Title: "a sandbox that was started from another spec is not attached to, and lives on", Level: Extended, Run: func(e *Env) {
 			refused(e, core.ErrConflict, func(s *core.Spec) { s.Limits.PIDs = core.MinPIDs + 7 })
 		}},

@@ -13,7 +13,7 @@ import (
 // What errors say, and what they must not say.
 func errorCases() []Case {
 	return []Case{
-		{ID: "errors/form", Title: "an error is one short line with its code, its operation, the driver and the path", Level: Core, Run: errorForm},
+		{ID: "errors/form", Title: "an error is one short line with its code, its operation, the driver, the sandbox and the path", Level: Core, Run: errorForm},
 		{ID: "errors/driver-form", Title: "the errors of a driver's backend have their code without the sandbox's help", Level: Core, Run: func(e *Env) {
 			b := e.Sandbox().Unwrap()
 			dir := e.Dir(e.Sandbox())
@@ -58,37 +58,49 @@ func errorCases() []Case {
 }
 
 func errorForm(e *Env) {
-	sb := e.Sandbox()
+	sb := e.Own()
 	dir := e.Dir(sb)
-	calls := map[string]struct {
-		path string
-		f    func() error
-	}{
-		"execute": {"", func() error {
-			_, err := sb.Execute(e.Context(), &core.Command{Shell: "true", Dir: "/no/such/" + e.Marker})
-			return err
-		}},
-		"upload": {dir, func() error { return sb.Upload(e.Context(), dir, strings.NewReader("x"), nil) }},
-		"read": {dir + "/missing", func() error {
-			_, err := sb.Read(e.Context(), dir+"/missing", nil)
-			return err
-		}},
+	execute := func(b core.Backend) error {
+		_, err := b.Execute(e.Context(), &core.Command{Shell: "true", Dir: "/no/such/" + e.Marker})
+		return err
 	}
-	for op, call := range calls {
-		err := call.f()
-		own, ok := errors.AsType[*core.Error](err)
-		if !ok {
-			e.Errorf("%s: expected a *core.Error, got %T", op, err)
-			continue
-		}
-		want(e, op+": Op", own.Op, op)
-		want(e, op+": Driver", own.Driver, e.run.info.Driver)
-		want(e, op+": Code", own.Code != "" && own.Code != core.ErrInternal, true)
-		if call.path != "" {
-			want(e, op+": Path ends with what was asked for", strings.HasSuffix(own.Path, call.path), true)
-		}
-		want(e, fmt.Sprintf("%s: one line of at most 1000 bytes, got %.1200q", op, err.Error()), !strings.Contains(err.Error(), "\n") && len(err.Error()) <= 1000, true)
+	place{Op: "execute", inside: true}.want(e, execute(sb))
+	place{Op: "upload", Path: dir, inside: true}.want(e, sb.Upload(e.Context(), dir, strings.NewReader("x"), nil))
+	_, err := sb.Read(e.Context(), dir+"/missing", nil)
+	place{Op: "read", Path: dir + "/missing", inside: true}.want(e, err)
+	ctx, cancel := context.WithCancel(e.Context())
+	defer cancel()
+	_, err = core.Start(ctx, &interrupted{Driver: e.Driver(), cancel: cancel}, e.Spec())
+	place{Op: "start"}.want(e, err)
+	_, err = e.Driver().Prepare(e.Context(), new(core.Runtime), new(core.PrepareOptions))
+	place{Op: "prepare"}.want(e, err)
+	b := sb.Unwrap()
+	want(e, "stop", sb.Stop(e.Context()), nil)
+	place{Op: "execute", inside: true}.want(e, execute(b))
+}
+
+// place is where an error comes from.
+type place struct {
+	Op, Path string
+	inside   bool // of a sandbox
+}
+
+// want reports an error that does not say where it comes from, or more than a line.
+func (p place) want(e *Env, err error) {
+	e.Helper()
+	own, ok := errors.AsType[*core.Error](err)
+	if !ok {
+		e.Errorf("%s: expected a *core.Error, got %T", p.Op, err)
+		return
 	}
+	want(e, p.Op+": Op", own.Op, p.Op)
+	want(e, p.Op+": Driver", own.Driver, e.run.info.Driver)
+	want(e, p.Op+": Sandbox is set", own.Sandbox != "" || !p.inside, true)
+	want(e, p.Op+": Code", own.Code != "" && own.Code != core.ErrInternal, true)
+	if p.Path != "" {
+		want(e, p.Op+": Path ends with what was asked for", strings.HasSuffix(own.Path, p.Path), true)
+	}
+	want(e, fmt.Sprintf("%s: one line of at most 1000 bytes, got %.1200q", p.Op, err.Error()), !strings.Contains(err.Error(), "\n") && len(err.Error()) <= 1000, true)
 }
 
 func noSecrets(e *Env) {

@@ -56,23 +56,6 @@ func executeCases() []Case {
 		{ID: "execute/no-exit-code", Title: "a command that did not exit by itself has no exit code", Level: Core, Run: func(e *Env) {
 			want(e, "exit code after a timeout", e.exec(e.Sandbox(), &core.Command{Args: []string{"sleep", "60"}, Timeout: 200 * time.Millisecond}).ExitCode, core.NoExitCode)
 		}},
-		{ID: "execute/background-does-not-delay", Title: "a background child that holds the output open does not delay the result", Level: Core, Run: func(e *Env) {
-			sb := e.Sandbox()
-			e.within(3*time.Second, "sleep 60 & echo hi", func() {
-				res := e.exec(sb, &core.Command{Shell: "sleep 60 & echo $! >&2; echo hi", Timeout: 10 * time.Second})
-				wantExit(e, "sleep 60 & echo hi", res, 0)
-				want(e, "its output", string(res.Stdout.Bytes()), "hi\n")
-				e.sh(sb, "kill -9 "+strings.TrimSpace(string(res.Stderr.Bytes())))
-			})
-		}},
-		{ID: "execute/background-lives", Title: "a background child lives on after its command", Level: Core, Run: func(e *Env) {
-			sb := e.Sandbox()
-			dir := e.Dir(sb)
-			e.sh(sb, "sh -c 'sleep 0.3; echo alive > "+dir+"/proof' & true")
-			e.eventually(5*time.Second, "the background child writes its file", func() bool {
-				return e.sh(sb, "cat "+dir+"/proof 2>/dev/null || true") == "alive\n"
-			})
-		}},
 		{ID: "execute/files-persist", Title: "what one command writes the next one reads", Level: Core, Run: func(e *Env) {
 			sb := e.Sandbox()
 			dir := e.Dir(sb)

@@ -33,15 +33,19 @@ func killCases() []Case {
 	cases := []Case{
 		{ID: "kill/timeout-result", Title: "a timeout is a result: timed out, without exit code, with the output so far, in time", Level: Core, Run: timeoutResult},
 		{ID: "kill/cancel-result", Title: "a cancelled context is its error, with the result so far, at once", Level: Core, Run: cancelResult},
-		{ID: "kill/deadline", Title: "a context's deadline is its error, not a timeout of the command", Level: Core, Run: func(e *Env) {
-			ctx, cancel := context.WithTimeout(e.Context(), 300*time.Millisecond)
+		{ID: "kill/deadline", Title: "a context's deadline is its error with the result so far, not a timeout of the command", Level: Core, Run: func(e *Env) {
+			sb := e.Sandbox()
+			ctx, cancel := context.WithTimeout(e.Context(), time.Second)
 			defer cancel()
-			res, err := e.Sandbox().Execute(ctx, core.Program("sleep", "60"))
+			res, err := sb.Execute(ctx, core.Shell("echo early; sleep 60"))
 			wantCode(e, "sleep 60 under a deadline", err, core.ErrCanceled)
 			wantError(e, "sleep 60 under a deadline", err, context.DeadlineExceeded)
-			if res != nil {
-				want(e, "Reason", res.Reason, core.Canceled)
+			if res == nil {
+				e.Fatalf("sleep 60 under a deadline: expected the result so far, got nil")
 			}
+			want(e, "Reason", res.Reason, core.Canceled)
+			want(e, "ExitCode", res.ExitCode, core.NoExitCode)
+			want(e, "stdout so far", string(res.Stdout.Bytes()), "early\n")
 		}},
 		{ID: "kill/context-ended", Title: "with a context that has ended nothing runs", Level: Core, Run: func(e *Env) {
 			sb := e.Sandbox()

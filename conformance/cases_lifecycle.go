@@ -70,21 +70,14 @@ func lifecycleCases() []Case {
 		}},
 		{ID: "lifecycle/stop-during-upload", Title: "Stop ends a running Upload with ErrStopped", Level: Core, Run: func(e *Env) {
 			sb := e.Own()
-			_, ended := slowUpload(e, e.Context(), sb.Unwrap(), "file", nil)
+			_, ended := overwrite(e, e.Context(), sb.Unwrap(), "file", nil)
 			want(e, "stop", sb.Stop(e.Context()), nil)
 			wantCode(e, "the running Upload", e.outcome(ended, "Upload after Stop"), core.ErrStopped)
 		}},
 		{ID: "lifecycle/stop-during-read", Title: "Stop ends a reader with ErrStopped", Level: Core, Run: func(e *Env) {
 			sb := e.Own()
 			e.sh(sb, "head -c 67108864 /dev/zero > file")
-			r, err := sb.Unwrap().Read(e.Context(), "file", new(core.ReadOptions))
-			if err != nil {
-				e.Fatalf("read: %v", err)
-			}
-			defer r.Close()
-			if _, err := io.ReadFull(r, make([]byte, 10)); err != nil {
-				e.Errorf("the first bytes: %v", err)
-			}
+			r, _ := e.opened(e.Context(), sb.Unwrap(), "file", new(core.ReadOptions))
 			want(e, "stop", sb.Stop(e.Context()), nil)
 			e.within(3*time.Second, "the reader after Stop", func() {
 				_, err := io.Copy(io.Discard, r)
@@ -193,23 +186,12 @@ func failedStart(e *Env) {
 }
 
 func lost(e *Env) {
-	if e.run.harness.Lose == nil {
-		e.Skipf("the harness has no way to end a sandbox behind the driver's back")
-	}
+	lose := e.loser()
 	sb := e.Own()
-	informer, ok := core.As[core.Informer](sb, core.CapInfo)
-	if !ok {
-		e.Skipf("the driver does not declare %s, which names the sandbox", core.CapInfo)
-	}
-	info, err := informer.Info(e.Context())
-	if err != nil {
-		e.Fatalf("info: %v", err)
-	}
+	id := e.describe(sb).ID
 	run := e.execute(e.Context(), sb, core.Shell("echo up > up; sleep 300"))
 	e.started(sb, "up", "up\n")
-	if err := e.run.harness.Lose(e.Context(), info.ID); err != nil {
-		e.broken("end the sandbox", err)
-	}
+	lose(id)
 	if e.ended(run, 5*time.Second, "the running Execute") {
 		wantCode(e, "the running Execute", run.err, core.ErrLost, core.ErrIndeterminate)
 	}
@@ -219,4 +201,18 @@ func lost(e *Env) {
 		wantCode(e, "upload", sb.Upload(e.Context(), "file", strings.NewReader("x"), nil), core.ErrLost)
 	})
 	want(e, "stop", sb.Stop(e.Context()), nil)
+}
+
+// describe returns what a sandbox says of itself, or skips the case.
+func (e *Env) describe(sb core.Backend) *core.SandboxInfo {
+	e.Helper()
+	informer, ok := core.As[core.Informer](sb, core.CapInfo)
+	if !ok {
+		e.Skipf("the driver does not declare %s", core.CapInfo)
+	}
+	info, err := informer.Info(e.Context())
+	if err != nil {
+		e.Fatalf("info: %v", err)
+	}
+	return info
 }

@@ -42,7 +42,7 @@ func limitCases() []Case {
 			e.exec(sb, core.Shell("head -c 3000000 /dev/zero > file; true"))
 			want(e, "3 MB written by a command: kept at most 1 MiB", len(e.read(sb, "file", nil)) <= limit, true)
 			err := sb.Upload(e.Context(), "dir/upload", bytes.NewReader(noise(3_000_000)), nil)
-			wantCode(e, "upload of 3 MB", err, core.ErrTooLarge, core.ErrResource)
+			wantCode(e, "upload of 3 MB", err, core.ErrTooLarge)
 			want(e, "what is left of it", e.sh(sb, "ls -A dir"), "")
 			e.upload(sb, "whole", noise(limit))
 		}},

@@ -39,8 +39,11 @@ func readCases() []Case {
 			e.sh(sb, "cd "+dir+"; mkfifo fifo; ln -s fifo link; ln -s /dev/zero device")
 			for _, p := range []string{dir + "/fifo", dir + "/link", dir + "/device", "/dev/null", "/dev/zero"} {
 				e.within(3*time.Second, "read "+p, func() {
-					_, err := readAll(e.Context(), sb, p, &core.ReadOptions{Limit: 10})
+					r, err := sb.Read(e.Context(), p, &core.ReadOptions{Limit: 10})
 					wantCode(e, "read "+p, err, core.ErrNotRegular)
+					if err == nil {
+						_ = r.Close()
+					}
 				})
 			}
 		}},
@@ -90,15 +93,7 @@ func readCases() []Case {
 			sb := e.Sandbox()
 			file := e.Dir(sb) + "/grows"
 			e.upload(sb, file, noise(1<<20))
-			r, err := sb.Read(e.Context(), file, &core.ReadOptions{MaxSize: 1<<20 + 1000})
-			if err != nil {
-				e.Fatalf("read: %v", err)
-			}
-			defer r.Close()
-			head := make([]byte, 100)
-			if _, err := io.ReadFull(r, head); err != nil {
-				e.Fatalf("read the head: %v", err)
-			}
+			r, head := e.opened(e.Context(), sb, file, &core.ReadOptions{MaxSize: 1<<20 + 1000})
 			e.sh(sb, "head -c 8000000 /dev/zero >> "+file)
 			rest, err := io.ReadAll(r)
 			want(e, "bytes within the bound", len(rest)+len(head) <= 1<<20+1000, true)
@@ -111,15 +106,7 @@ func readCases() []Case {
 			file := e.Dir(sb) + "/shrinks"
 			content := noise(8 << 20)
 			e.upload(sb, file, content)
-			r, err := sb.Read(e.Context(), file, nil)
-			if err != nil {
-				e.Fatalf("read: %v", err)
-			}
-			defer r.Close()
-			head := make([]byte, 100)
-			if _, err := io.ReadFull(r, head); err != nil {
-				e.Fatalf("read the head: %v", err)
-			}
+			r, head := e.opened(e.Context(), sb, file, nil)
 			e.sh(sb, ": > "+file)
 			e.within(5*time.Second, "the rest of a file that was emptied", func() {
 				rest, err := io.ReadAll(r)
@@ -142,13 +129,7 @@ func readCases() []Case {
 			file := e.Dir(sb) + "/file"
 			e.sh(sb, "head -c 67108864 /dev/zero > "+file)
 			for range 5 {
-				r, err := sb.Read(e.Context(), file, nil)
-				if err != nil {
-					e.Fatalf("read: %v", err)
-				}
-				if _, err := io.ReadFull(r, make([]byte, 10)); err != nil {
-					e.Errorf("the first bytes: %v", err)
-				}
+				r, _ := e.opened(e.Context(), sb, file, nil)
 				e.within(2*time.Second, "close", func() { want(e, "error of Close", r.Close(), nil) })
 			}
 			e.sh(sb, "rm "+file)
@@ -159,14 +140,7 @@ func readCases() []Case {
 			e.sh(sb, "head -c 67108864 /dev/zero > "+file)
 			ctx, cancel := context.WithCancel(e.Context())
 			defer cancel()
-			r, err := sb.Read(ctx, file, nil)
-			if err != nil {
-				e.Fatalf("read: %v", err)
-			}
-			defer r.Close()
-			if _, err := io.ReadFull(r, make([]byte, 10)); err != nil {
-				e.Errorf("the first bytes: %v", err)
-			}
+			r, _ := e.opened(ctx, sb, file, nil)
 			cancel()
 			e.within(3*time.Second, "the reader after a cancel", func() {
 				_, err := io.Copy(io.Discard, r)
@@ -179,15 +153,7 @@ func readCases() []Case {
 			file := e.Dir(sb) + "/file"
 			old := noise(4 << 20)
 			e.upload(sb, file, old)
-			r, err := sb.Read(e.Context(), file, nil)
-			if err != nil {
-				e.Fatalf("read: %v", err)
-			}
-			defer r.Close()
-			head := make([]byte, 100)
-			if _, err := io.ReadFull(r, head); err != nil {
-				e.Fatalf("the first bytes: %v", err)
-			}
+			r, head := e.opened(e.Context(), sb, file, nil)
 			e.upload(sb, file, []byte(strings.Repeat("n", 4<<20)))
 			rest, err := io.ReadAll(r)
 			want(e, "error", err, nil)

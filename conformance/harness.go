@@ -33,8 +33,6 @@ type Harness struct {
 	// Lose, if set, ends a sandbox behind the driver's back, as an operator or
 	// a crash would. Sandbox is the driver's id, from SandboxInfo.
 	Lose func(ctx context.Context, sandbox string) error
-	// InMemory says that the driver keeps files in this process's memory, whose growth then proves nothing.
-	InMemory bool
 	// Another, if set, opens a driver on the same engine as another process
 	// would. The case that asks for it closes it.
 	Another func(ctx context.Context) (core.Driver, error)
@@ -211,9 +209,11 @@ func (r *run) skip(ctx context.Context, c *Case) (string, error) {
 func (r *run) close(ctx context.Context) (left []string, err error) {
 	r.mu.Lock()
 	s := r.shared
+	if s != nil {
+		s.users++ // a case that hangs may give it back meanwhile
+	}
 	r.mu.Unlock()
 	if s != nil {
-		s.users++
 		err = r.release(ctx, s, true)
 	}
 	if r.harness.Census != nil {

@@ -144,6 +144,41 @@ func (e *Env) await(w *signalWriter, text string) {
 	}
 }
 
+// gauge notes the most memory that this process has held since a case began,
+// as often as it is asked to look. Nothing else may run beside the case.
+type gauge struct {
+	mu           sync.Mutex
+	before, most uint64
+}
+
+func newGauge() *gauge { return &gauge{before: heap()} }
+
+func (g *gauge) look() {
+	now := heap()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.most = max(g.most, now)
+}
+
+// Write looks at the memory whenever something comes.
+func (g *gauge) Write(p []byte) (int, error) {
+	g.look()
+	return len(p), nil
+}
+
+// maxGrowth is room for the buffers of a driver, and for nothing that grows with what it moves.
+const maxGrowth = 64 << 20
+
+// want reports a driver that has held more than its buffers.
+func (g *gauge) want(e *Env, done string) {
+	e.Helper()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if grown := int64(g.most) - int64(g.before); grown > maxGrowth {
+		e.Errorf("memory of the caller during %s: expected bounded buffers, it grew by %d MiB", done, grown>>20)
+	}
+}
+
 // repeated is an endless source of one block.
 type repeated struct {
 	block []byte
@@ -164,10 +199,31 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// slowUpload uploads the first half of new content over old content and waits there.
-func slowUpload(e *Env, ctx context.Context, sb core.Backend, file string, fails error) (*stalled, chan error) {
+// opened opens a file that must be readable and takes its first bytes. The reader is closed at the end of the case.
+func (e *Env) opened(ctx context.Context, sb core.Backend, file string, opts *core.ReadOptions) (r io.ReadCloser, head []byte) {
+	e.Helper()
+	r, err := sb.Read(ctx, file, opts)
+	if err != nil {
+		e.Fatalf("read: %v", err)
+	}
+	e.Cleanup(func() { _ = r.Close() })
+	head = make([]byte, 100)
+	if _, err := io.ReadFull(r, head); err != nil {
+		e.Fatalf("the first bytes: %v", err)
+	}
+	return r, head
+}
+
+// overwrite uploads the first half of new content over old content and waits there.
+func overwrite(e *Env, ctx context.Context, sb core.Backend, file string, fails error) (*stalled, chan error) {
 	e.Helper()
 	e.upload(sb, file, []byte("old"))
+	return slowUpload(e, ctx, sb, file, fails)
+}
+
+// slowUpload uploads the first half of a content and waits there.
+func slowUpload(e *Env, ctx context.Context, sb core.Backend, file string, fails error) (*stalled, chan error) {
+	e.Helper()
 	src := newStalled(noise(300_000), fails)
 	e.Cleanup(src.release)
 	ended := make(chan error, 1)

@@ -22,7 +22,6 @@ func TestConformance(t *testing.T) {
 		Spec:         core.Spec{Runtime: &core.Runtime{Image: "debian:bookworm"}},
 		Start:        startSession,
 		MissingImage: "missing/image:latest",
-		InMemory:     true,
 		Census:       func(_ context.Context, owner string) ([]string, error) { return d.Owned(owner), nil },
 		Lose:         func(_ context.Context, id string) error { d.Lose(id); return nil },
 	})

@@ -27,6 +27,34 @@ func ownerOf(ctx context.Context, d keeper, id string) string {
 	return ""
 }
 
+// removesUnless has Stop remove the sandboxes of the attach cases, whoever has
+// them, unless a command has ended with an error that forbids it.
+func removesUnless(forbidden func(error) bool) *methods {
+	var remove sync.Map // how to, by backend
+	return &methods{
+		start: func(ctx context.Context, d core.Driver, spec *core.Spec) (core.Backend, error) {
+			b, err := d.Start(ctx, spec)
+			if err == nil && spec.Labels["purpose"] != "" {
+				remove.Store(b, func() { _, _ = d.(keeper).Collect(context.Background(), everything(spec.Owner)) })
+			}
+			return b, err
+		},
+		execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			res, err := b.Execute(ctx, cmd)
+			if forbidden(err) {
+				remove.Delete(b)
+			}
+			return res, err
+		},
+		stop: func(ctx context.Context, b core.Backend) error {
+			if remove, ok := remove.Load(b); ok {
+				remove.(func())()
+			}
+			return b.Stop(ctx)
+		},
+	}
+}
+
 // Wrong about what outlives a process.
 func keeps() []Saboteur {
 	return slices.Concat(attaches(), workspaces(), collects())
@@ -67,22 +95,10 @@ func attaches() []Saboteur {
 			return d.Attach(ctx, id, spec)
 		}}),
 		{Name: "attach/stop-removes", Target: "attach/one-holder", Breaks: "it stops a sandbox that another process has taken", arm: func() *methods {
-			var started sync.Map // how to remove a sandbox, by backend
-			return &methods{
-				start: func(ctx context.Context, d core.Driver, spec *core.Spec) (core.Backend, error) {
-					b, err := d.Start(ctx, spec)
-					if err == nil && spec.Labels["purpose"] != "" {
-						started.Store(b, func() { _, _ = d.(keeper).Collect(context.Background(), everything(spec.Owner)) })
-					}
-					return b, err
-				},
-				stop: func(ctx context.Context, b core.Backend) error {
-					if remove, ok := started.Load(b); ok {
-						remove.(func())()
-					}
-					return b.Stop(ctx)
-				},
-			}
+			return removesUnless(func(error) bool { return false })
+		}},
+		{Name: "attach/stop-trusts-its-stream", Target: "attach/unnoticed", Breaks: "it stops a sandbox that another process has taken, unless a call has told it so", arm: func() *methods {
+			return removesUnless(func(err error) bool { return core.CodeOf(err) == core.ErrConflict })
 		}},
 		one("attach/any-spec", "attach/other-spec", "it attaches whatever the sandbox was started from", refuses(true)),
 		one("attach/any-owner", "attach/other-owner", "it attaches to anybody's sandbox", refuses(false)),

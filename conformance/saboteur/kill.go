@@ -3,6 +3,7 @@ package saboteur
 import (
 	"context"
 	"errors"
+	"io"
 	"regexp"
 	"strings"
 	"sync"
@@ -84,6 +85,21 @@ func kills() []Saboteur {
 			if errors.Is(err, context.DeadlineExceeded) && res != nil {
 				res.Reason = core.TimedOut
 				return res, nil
+			}
+			return res, err
+		}),
+		onExecute("kill/deadline-without-result", "kill/deadline", "it returns no output of a command that a deadline has ended", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			res, err := b.Execute(ctx, cmd)
+			if errors.Is(err, context.DeadlineExceeded) {
+				return nil, err
+			}
+			return res, err
+		}),
+		onExecute("kill/timeout-awaits-stdin", "kill/timeout-stdin", "it waits for the input of a command that has timed out", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			res, err := b.Execute(ctx, cmd)
+			if r, ok := cmd.Stdin.(*io.PipeReader); ok && err == nil && res.Reason == core.TimedOut {
+				time.AfterFunc(4*time.Second, func() { _ = r.Close() })
+				_, _ = io.Copy(io.Discard, r)
 			}
 			return res, err
 		}),

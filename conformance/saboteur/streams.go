@@ -71,6 +71,30 @@ func streams() []Saboteur {
 			}
 			return res, err
 		}),
+		onExecute("streams/late-stderr", "streams/live-stderr", "it gives stderr to a writer when the command has ended", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			if _, talks := cmd.Stdin.(*io.PipeReader); !talks || cmd.Stderr == nil {
+				return b.Execute(ctx, cmd)
+			}
+			c, buffered := *cmd, new(bytes.Buffer)
+			c.Stderr, c.Timeout = buffered, 12*time.Second
+			res, err := b.Execute(ctx, &c)
+			if err == nil {
+				_, err = buffered.WriteTo(cmd.Stderr)
+			}
+			return res, err
+		}),
+		onExecute("streams/trims-late", "streams/bounded", "it holds all of an output, and trims it in the end", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			if cmd.Stdout != nil || cmd.Stderr == nil {
+				return b.Execute(ctx, cmd)
+			}
+			c, all := *cmd, new(bytes.Buffer)
+			c.Stdout = all
+			res, err := b.Execute(ctx, &c)
+			if res != nil {
+				res.Stdout = capture(all.Bytes(), cmd.OutputLimit)
+			}
+			return res, err
+		}),
 		onExecute("streams/both-ways", "streams/not-captured", "it captures what it gives to a writer", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
 			if cmd.Stdout == nil {
 				return b.Execute(ctx, cmd)

@@ -17,7 +17,6 @@ func TestConformance(t *testing.T) {
 		Open:         func(context.Context) (core.Driver, error) { return driver, nil },
 		Spec:         core.Spec{Runtime: &core.Runtime{Image: "debian:bookworm"}},
 		MissingImage: "missing/image:latest",
-		InMemory:     true,
 		Another:      func(context.Context) (core.Driver, error) { return driver.Sibling(), nil },
 		Lose: func(_ context.Context, id string) error {
 			driver.Lose(id)

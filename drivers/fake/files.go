@@ -43,6 +43,7 @@ func (f files) Open(name string) (runner.File, error) {
 		return nil, err
 	}
 	if file.Made() {
+		_ = file.Close()
 		return nil, core.Errorf(core.ErrInvalid, "", "lies in one of the kernel's own file systems; run a command to look there")
 	}
 	return file, nil

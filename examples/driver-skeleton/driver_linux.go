@@ -45,25 +45,33 @@ func (driver) Info(context.Context) (*core.Info, error) {
 // Prepare has nothing to pull: whatever image the runtime names, commands see this host.
 func (driver) Prepare(ctx context.Context, rt *core.Runtime, opts *core.PrepareOptions) (*core.Prepared, error) {
 	if err := rt.Validate(); err != nil {
-		return nil, err
+		return nil, failed("prepare", core.CodeOf(err), err)
 	}
 	if len(rt.Packages)+len(rt.SetupCommands) > 0 {
-		return nil, core.Errorf(core.ErrUnsupported, "prepare", "skeleton: it cannot build images")
+		return nil, failed("prepare", core.ErrUnsupported, errors.New("it cannot build images"))
+	}
+	if ctx.Err() != nil {
+		return nil, failed("prepare", core.ErrCanceled, core.Ended(ctx))
 	}
 	if opts != nil && opts.Progress != nil {
 		opts.Progress(core.Progress{Kind: core.ProgressDone, Text: rt.Image})
 	}
-	return &core.Prepared{Image: rt.Image, ID: "host"}, ctx.Err()
+	return &core.Prepared{Image: rt.Image, ID: "host"}, nil
+}
+
+// failed says where an error comes from. What runs in a sandbox has that from the guest.
+func failed(op string, code core.Code, err error) error {
+	return &core.Error{Code: code, Op: op, Driver: "skeleton", Err: err}
 }
 
 // Start makes the place where a sandbox is, and has the guest do the rest.
 func (d driver) Start(ctx context.Context, spec *core.Spec) (core.Backend, error) {
 	if _, err := d.Prepare(ctx, spec.Runtime, &core.PrepareOptions{Progress: spec.Progress}); err != nil {
-		return nil, err
+		return nil, failed("start", core.CodeOf(err), err)
 	}
 	p, err := newPlace(spec.Runtime.User)
 	if err != nil {
-		return nil, core.Errorf(core.ErrUnavailable, "start", "skeleton: %w", err)
+		return nil, failed("start", core.ErrUnavailable, err)
 	}
 	env := []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + p.work + "/.home", "TMPDIR=/tmp", "LANG=C.UTF-8"}
 	for k, v := range spec.Runtime.Env {

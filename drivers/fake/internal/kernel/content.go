@@ -1,5 +1,10 @@
 package kernel
 
+import (
+	"bytes"
+	"slices"
+)
+
 // content is the bytes of a regular file, in chunks so that holes cost
 // nothing and a file that grows is not copied.
 type content struct {
@@ -9,6 +14,12 @@ type content struct {
 }
 
 const chunkSize = 64 << 10
+
+// zeros is the chunk of all who hold nothing else, so that they hold no memory.
+var zeros [chunkSize]byte
+
+// shared reports whether a chunk is part of zeros, or nothing at all.
+func shared(chunk []byte) bool { return len(chunk) == 0 || &chunk[0] == &zeros[0] }
 
 func newContent(data []byte) content {
 	var c content
@@ -49,9 +60,8 @@ func (c *content) writeAt(b []byte, off int64, room *Volume) (int, error) {
 			part, more = part[:int64(len(part))-lack], more-lack
 			room.take(more)
 			c.used += more
-			chunk = append(chunk, make([]byte, more)...)
 		}
-		copy(chunk[in:], part)
+		chunk = put(chunk, part, in)
 		if c.chunks == nil {
 			c.chunks = make(map[int64][]byte)
 		}
@@ -60,6 +70,20 @@ func (c *content) writeAt(b []byte, off int64, room *Volume) (int, error) {
 		off += int64(len(part))
 		c.size = max(c.size, off)
 	}
+}
+
+// put returns the chunk with part at in.
+func put(chunk, part []byte, in int64) []byte {
+	size := max(int64(len(chunk)), in+int64(len(part)))
+	if shared(chunk) {
+		if bytes.Equal(part, zeros[:len(part)]) {
+			return zeros[:size]
+		}
+		chunk = slices.Clone(chunk)
+	}
+	chunk = append(chunk, make([]byte, size-int64(len(chunk)))...)
+	copy(chunk[in:], part)
+	return chunk
 }
 
 // truncate sets the size and gives back what lay beyond it.

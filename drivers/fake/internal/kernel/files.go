@@ -52,7 +52,11 @@ func (p *Process) open(name string, fl OpenFlags) (*descriptor, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch n := f.node; {
+	n := f.node
+	if t := n.mode.Type(); t != 0 && t != fs.ModeDir {
+		_ = f.Close() // what is behind it is opened instead
+	}
+	switch {
 	case n.mode&fs.ModeNamedPipe != 0:
 		end, err := n.fifo.open(p.killed, fl.Read, fl.Write)
 		if err != nil {
@@ -160,7 +164,7 @@ func (p *Process) Text(text string) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	node := &inode{mode: 0o600, data: newContent([]byte(text)), room: new(Volume)}
+	node := &inode{mode: 0o600, data: newContent([]byte(text)), room: new(Volume), opens: 1}
 	p.files[fd] = describe(&File{fs: p.kernel.FS, node: node, reads: true})
 	return fd, nil
 }

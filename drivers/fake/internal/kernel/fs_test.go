@@ -32,6 +32,7 @@ func write(t *testing.T, f *kernel.FS, u kernel.User, name, text string) error {
 	if err != nil {
 		return err
 	}
+	defer file.Close()
 	_, err = file.Write([]byte(text))
 	return err
 }
@@ -42,6 +43,7 @@ func read(t *testing.T, f *kernel.FS, u kernel.User, name string) (string, error
 	if err != nil {
 		return "", err
 	}
+	defer file.Close()
 	data, err := io.ReadAll(file)
 	return string(data), err
 }

@@ -15,6 +15,7 @@ type inode struct {
 	owner    User
 	modified time.Time
 	links    int
+	opens    int // files that are open
 	room     *Volume
 
 	data    content           // of a regular file
@@ -149,12 +150,15 @@ func (n *inode) check(u User, want fs.FileMode) error {
 	return EACCES
 }
 
-// unlink gives back what a file took once no name leads to it. Descriptors
-// that are open keep the data alive, uncharged, until they are closed.
+// unlink takes one of its names from a file.
 func (n *inode) unlink() {
 	n.links--
-	if n.links <= 0 {
+	n.giveBack()
+}
+
+// giveBack gives back what a file took once no name leads to it and nobody has it open.
+func (n *inode) giveBack() {
+	if n.links <= 0 && n.opens == 0 {
 		n.room.take(-entryCost - n.data.used)
-		n.room = &Volume{limit: n.room.limit}
 	}
 }

@@ -94,6 +94,7 @@ type File struct {
 	path          string
 	reads, writes bool
 	appends       bool
+	closed        bool
 	offset        int64
 	text          []byte // of a file that is made when it is opened
 }
@@ -183,12 +184,21 @@ func (f *File) Stat() (*core.FileInfo, error) {
 // Made reports that the file has no content but what the kernel makes up, as in /proc.
 func (f *File) Made() bool { return f.node.made != nil }
 
-// Close does nothing: what a file holds is the FS's.
-func (*File) Close() error { return nil }
+// Close gives the file back.
+func (f *File) Close() error {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	if !f.closed {
+		f.closed = true
+		f.node.opens--
+		f.node.giveBack()
+	}
+	return nil
+}
 
 func (f *File) read(_ <-chan struct{}, b []byte) (int, error)  { return f.Read(b) }
 func (f *File) write(_ <-chan struct{}, b []byte) (int, error) { return f.Write(b) }
-func (*File) close()                                           {}
+func (f *File) close()                                         { _ = f.Close() }
 
 // OpenFlags say how a file is opened.
 type OpenFlags struct {
@@ -227,6 +237,7 @@ func (f *FS) Open(u User, name string, fl OpenFlags) (*File, error) {
 			n.modified = time.Now()
 		}
 	}
+	n.opens++
 	file := &File{fs: f, node: n, path: at.path, reads: fl.Read, writes: fl.Write, appends: fl.Append}
 	if n.made != nil {
 		file.text = []byte(n.made())
