@@ -135,10 +135,22 @@ func (e *engine) Volumes(ctx context.Context, label string) ([]container.Volume,
 	}
 	var list []container.Volume
 	for _, v := range found.Volumes {
-		created, _ := time.Parse(time.RFC3339, v.CreatedAt) // what the engine writes
-		list = append(list, container.Volume{Name: v.Name, Labels: v.Labels, Created: created})
+		list = append(list, *describeVolume(v))
 	}
 	return list, nil
+}
+
+func (e *engine) Volume(ctx context.Context, name string) (*container.Volume, error) {
+	v, err := e.api.VolumeInspect(ctx, name)
+	if err != nil {
+		return nil, e.classify(ctx, err)
+	}
+	return describeVolume(&v), nil
+}
+
+func describeVolume(v *volume.Volume) *container.Volume {
+	created, _ := time.Parse(time.RFC3339, v.CreatedAt) // what the engine writes
+	return &container.Volume{Name: v.Name, Labels: v.Labels, Created: created}
 }
 
 // Remove polls while another removal is in progress.

@@ -118,6 +118,8 @@ func TestCollectRemovesWhatItSelects(t *testing.T) {
 		links, err := d.Links(t.Context(), "alice")
 		require.NoError(t, err)
 		require.Equal(t, map[string]string{"name": "notes"}, links)
+		_, err = core.Start(t.Context(), d, &core.Spec{Runtime: &core.Runtime{Image: "debian:bookworm"}, Owner: "alice", Workspace: "name"})
+		require.ErrorIs(t, err, core.ErrConflict, "a link has no files")
 
 		collect := func(o core.CollectOptions) []string {
 			found, err := d.Collect(t.Context(), &o)

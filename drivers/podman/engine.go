@@ -124,6 +124,14 @@ func (e *engine) Volumes(ctx context.Context, label string) ([]container.Volume,
 	return list, err
 }
 
+func (e *engine) Volume(ctx context.Context, name string) (*container.Volume, error) {
+	v := new(container.Volume)
+	if err := e.call(ctx, http.MethodGet, "/volumes/"+name+"/json", nil, nil, v); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
 // labelled is a filter for one label.
 func labelled(label string) string {
 	filter, _ := json.Marshal(map[string][]string{"label": {label}}) // strings always marshal

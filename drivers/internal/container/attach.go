@@ -92,9 +92,28 @@ func (d *Driver) attach(ctx context.Context, id string, spec *core.Spec) (core.B
 
 // RemoveWorkspace removes a workspace's files; see core.Workspacer.
 func (d *Driver) RemoveWorkspace(ctx context.Context, owner, workspace string) error {
-	err := d.engine.RemoveVolume(ctx, workspaceName(owner, workspace))
+	err := d.isWorkspace(ctx, owner, workspace, true)
+	if err == nil {
+		err = d.engine.RemoveVolume(ctx, workspaceName(owner, workspace))
+	}
 	if err != nil && core.CodeOf(err) != core.ErrNotFound {
 		return d.fail("remove workspace", err)
+	}
+	return nil
+}
+
+// isWorkspace looks at the volume that has the name of a workspace. It returns
+// ErrNotFound if there is none, and ErrConflict if it is something else, as a
+// link is unless those count as well.
+func (d *Driver) isWorkspace(ctx context.Context, owner, workspace string, links bool) error {
+	v, err := d.engine.Volume(ctx, workspaceName(owner, workspace))
+	switch {
+	case err != nil:
+		return err
+	case !isThe(v.Labels, workspaceLabels(owner, workspace)):
+		return core.Errorf(core.ErrConflict, "", "the volume %s is none of ours", v.Name)
+	case v.Labels[labelTarget] != "" && !links:
+		return core.Errorf(core.ErrConflict, "", "the workspace is a link")
 	}
 	return nil
 }

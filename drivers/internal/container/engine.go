@@ -42,6 +42,7 @@ type Engine interface {
 	// matter. One that is there with other labels is ErrConflict.
 	ReserveVolume(ctx context.Context, name string, labels map[string]string) error
 	RemoveVolume(ctx context.Context, name string) error
+	Volume(ctx context.Context, name string) (*Volume, error)
 	// Volumes lists the volumes with a label, KEY=VALUE.
 	Volumes(ctx context.Context, label string) ([]Volume, error)
 

@@ -12,10 +12,9 @@ var _ core.Linker = (*Driver)(nil)
 // Link keeps another name of a workspace as a volume of that name, in which
 // nothing is; see core.Linker.
 func (d *Driver) Link(ctx context.Context, owner, name, target string) error {
-	labels := map[string]string{
-		core.LabelPrefix: kindWorkspace, labelOwner: owner, labelWorkspace: name, labelTarget: target,
-		labelStart: hex.EncodeToString(random(8)), // else a link that is there already looks as if it were made by this call
-	}
+	labels := workspaceLabels(owner, name)
+	labels[labelTarget] = target
+	labels[labelStart] = hex.EncodeToString(random(8)) // else a link that is there already looks as if it were made by this call
 	if err := d.engine.ReserveVolume(ctx, workspaceName(owner, name), labels); err != nil {
 		return d.fail("link", err)
 	}

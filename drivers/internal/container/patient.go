@@ -70,6 +70,10 @@ func (p patient) RemoveVolume(ctx context.Context, name string) error {
 	return tell(ctx, removingPatience, func(ctx context.Context) error { return p.Engine.RemoveVolume(ctx, name) })
 }
 
+func (p patient) Volume(ctx context.Context, name string) (*Volume, error) {
+	return ask(ctx, Patience, func(ctx context.Context) (*Volume, error) { return p.Engine.Volume(ctx, name) })
+}
+
 func (p patient) Volumes(ctx context.Context, label string) ([]Volume, error) {
 	return ask(ctx, Patience, func(ctx context.Context) ([]Volume, error) { return p.Engine.Volumes(ctx, label) })
 }

@@ -39,6 +39,7 @@ func (silent) ReserveVolume(ctx context.Context, _ string, _ map[string]string) 
 	return wait(ctx)
 }
 func (silent) RemoveVolume(ctx context.Context, _ string) error           { return wait(ctx) }
+func (silent) Volume(ctx context.Context, _ string) (*Volume, error)      { return nil, wait(ctx) }
 func (silent) Volumes(ctx context.Context, _ string) ([]Volume, error)    { return nil, wait(ctx) }
 func (silent) Create(ctx context.Context, _ *Container) (string, error)   { return "", wait(ctx) }
 func (silent) Start(ctx context.Context, _ string) error                  { return wait(ctx) }

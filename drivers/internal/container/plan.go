@@ -65,7 +65,7 @@ func plan(spec *core.Spec, image string) *Container {
 	case spec.Workspace != "":
 		// Engines keep names unique, so one sandbox at a time has the workspace, whoever starts it.
 		c.Name = workspaceName(spec.Owner, spec.Workspace)
-		c.Volume, c.VolumeLabels = c.Name, workspaceLabels(spec)
+		c.Volume, c.VolumeLabels = c.Name, workspaceLabels(spec.Owner, spec.Workspace)
 	case spec.Lease == 0:
 		c.Volume, c.VolumeLabels = c.Name, c.Labels
 	}
@@ -105,10 +105,18 @@ const (
 	labelUser = core.LabelPrefix + ".label." // and the key
 )
 
-func workspaceLabels(spec *core.Spec) map[string]string {
-	return map[string]string{
-		core.LabelPrefix: kindWorkspace, labelOwner: spec.Owner, labelWorkspace: spec.Workspace,
+func workspaceLabels(owner, workspace string) map[string]string {
+	return map[string]string{core.LabelPrefix: kindWorkspace, labelOwner: owner, labelWorkspace: workspace}
+}
+
+// isThe reports whether an object has the labels of the sandbox or workspace that want has.
+func isThe(labels, want map[string]string) bool {
+	for _, label := range []string{core.LabelPrefix, labelOwner, labelWorkspace} {
+		if labels[label] != want[label] {
+			return false
+		}
 	}
+	return true
 }
 
 // labels are on the container of a sandbox, and on a volume that is its alone, from the request that makes it on.

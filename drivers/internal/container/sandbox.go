@@ -52,15 +52,8 @@ func (s *sandbox) replaced(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	for _, label := range []string{core.LabelPrefix, labelOwner, labelWorkspace} {
-		if status.Labels[label] != own.Labels[label] {
-			return false
-		}
-	}
-	if status.State == Stopped || status.State == Created && s.abandoned(ctx, status) {
-		return e.Remove(ctx, status.ID) == nil
-	}
-	return false
+	ended := status.State == Stopped || status.State == Created && s.abandoned(ctx, status)
+	return ended && isThe(status.Labels, own.Labels) && e.Remove(ctx, status.ID) == nil
 }
 
 // abandoned reports whether a container that was made and not started stays so:
@@ -128,6 +121,12 @@ func (s *sandbox) createVolume(ctx context.Context) error {
 	c := s.container
 	if c.Volume == "" {
 		return nil
+	}
+	if s.spec.Workspace != "" {
+		err := s.driver.isWorkspace(ctx, s.spec.Owner, s.spec.Workspace, false)
+		if err != nil && core.CodeOf(err) != core.ErrNotFound {
+			return err
+		}
 	}
 	err := s.driver.engine.CreateVolume(ctx, c.Volume, c.VolumeLabels)
 	if core.CodeOf(err) == core.ErrConflict && s.spec.Workspace != "" {

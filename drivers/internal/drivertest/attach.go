@@ -57,6 +57,39 @@ func (s *suite) workspaces(t *testing.T) {
 	require.NoError(t, keeper.RemoveWorkspace(t.Context(), s.owner, "ws/ü \n../X"), "there is none")
 }
 
+// named are volumes that have the name of a workspace and are something else.
+func (s *suite) named(t *testing.T) {
+	keeper, ok := core.AsDriver[core.Workspacer](s.driver)
+	require.True(t, ok)
+	linker, ok := core.AsDriver[core.Linker](s.driver)
+	require.True(t, ok)
+	spec := s.spec(func(spec *core.Spec) { spec.Workspace = "a link" })
+	require.NoError(t, linker.Link(t.Context(), s.owner, spec.Workspace, "target"))
+	require.ErrorIs(t, linker.Link(t.Context(), s.owner, spec.Workspace, "target"), core.ErrConflict)
+	_, err := core.Start(t.Context(), s.driver, spec)
+	require.ErrorIs(t, err, core.ErrConflict)
+	links, err := linker.Links(t.Context(), s.owner)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{spec.Workspace: "target"}, links)
+	left := s.census(t)
+	require.Len(t, left, 1, "the link alone")
+	require.NoError(t, keeper.RemoveWorkspace(t.Context(), s.owner, spec.Workspace))
+
+	volume := strings.TrimPrefix(left[0], "volume ")
+	for owner, labels := range map[string]map[string]string{
+		"nobody":       nil,
+		"another":      {core.LabelPrefix: "workspace", core.LabelPrefix + ".owner": s.owner + "-neighbour", core.LabelPrefix + ".workspace": spec.Workspace},
+		"another kind": {core.LabelPrefix: "sandbox", core.LabelPrefix + ".owner": s.owner, core.LabelPrefix + ".workspace": spec.Workspace},
+	} {
+		enginetest.CreateVolume(t, s.scheme, volume, labels)
+		_, err = core.Start(t.Context(), s.driver, spec)
+		require.ErrorIs(t, err, core.ErrConflict, owner)
+		require.ErrorIs(t, keeper.RemoveWorkspace(t.Context(), s.owner, spec.Workspace), core.ErrConflict, owner)
+		require.True(t, enginetest.HasVolume(t, s.scheme, volume), owner)
+		enginetest.RemoveVolume(t, s.scheme, volume)
+	}
+}
+
 // oneOfMany starts one workspace from several processes at once: one of them has it.
 func (s *suite) oneOfMany(t *testing.T) {
 	const processes, rounds = 4, 4

@@ -47,6 +47,7 @@ func Run(t *testing.T, scheme string) {
 		{"many at once", s.manyAtOnce},
 		{"cancelled start", s.cancelledStart},
 		{"workspaces", s.workspaces},
+		{"named", s.named},
 		{"one of many", s.oneOfMany},
 		{"half made", s.halfMade},
 		{"attach", s.attach},
