@@ -44,7 +44,10 @@ type Command struct {
 	// a writer, as of Stdin, counts as its failure.
 	Stdout, Stderr io.Writer
 	// Timeout ends the command and all that it started; 0 means none. It
-	// counts from the call of Execute. The Result then has the Reason TimedOut.
+	// counts from the call of Execute, or, if that has to start a lazy sandbox,
+	// from when that runs: it is the time of the command, and a start can have
+	// to build an image first. What bounds the start is the context. The
+	// Result then has the Reason TimedOut.
 	Timeout time.Duration
 	// OutputLimit bounds each captured output in bytes; 0 means
 	// DefaultOutputLimit. A larger output keeps its head and its tail.

@@ -34,7 +34,7 @@ type Result struct {
 	Stdout, Stderr Output
 	// Combined holds what was captured of both, in the order of arrival.
 	Combined Output
-	// Duration is the time from the call of Execute to the end of the command.
+	// Duration is the time from when the command's Timeout counts to the end of the command.
 	Duration time.Duration
 	// Usage is nil if it is not known.
 	Usage *Usage

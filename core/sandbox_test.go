@@ -336,6 +336,37 @@ func TestCallsUnderWayAreStopped(t *testing.T) {
 	})
 }
 
+// patient is a Backend that takes a command's timeout seriously.
+type patient struct{ stubBackend }
+
+func (b *patient) Execute(_ context.Context, cmd *core.Command) (*core.Result, error) {
+	time.Sleep(cmd.Timeout)
+	return &core.Result{Reason: core.TimedOut, Duration: cmd.Timeout}, nil
+}
+
+func TestTheStartOfALazySandboxIsNoTimeOfTheCommand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &stub{backend: new(patient), begin: func(ctx context.Context) error {
+			select {
+			case <-time.After(time.Hour):
+				return nil
+			case <-ctx.Done():
+				return core.Ended(ctx)
+			}
+		}}
+		began := time.Now()
+		res, err := start(t, d, lazy).Execute(t.Context(), &core.Command{Shell: "true", Timeout: time.Second})
+		require.NoError(t, err)
+		require.Equal(t, time.Hour+time.Second, time.Since(began))
+		require.Equal(t, time.Second, res.Duration)
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err = start(t, d, lazy).Execute(ctx, &core.Command{Shell: "true", Timeout: time.Second})
+		require.ErrorIs(t, err, context.DeadlineExceeded, "the context bounds the start")
+	})
+}
+
 func TestUnusedLazySandboxMakesNoCall(t *testing.T) {
 	d := &stub{backend: &stubBackend{}, infoErr: errors.New("called")}
 	sb := start(t, d, lazy)
