@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"iter"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,30 +26,47 @@ var (
 // the index. What it cannot carry over, it refuses rather than ignores.
 func parseRequirements(path string, text []byte) (*core.Runtime, error) {
 	rt := &core.Runtime{Name: nameOf(path), Description: "Python with the packages of requirements.txt", BaseImage: pythonImage}
-	logical, first := "", 0
-	for i, line := range strings.Split(string(text), "\n") {
-		if logical == "" {
-			first = i + 1
-		}
-		if rest, more := strings.CutSuffix(strings.TrimRight(line, "\r"), `\`); more {
-			logical += rest + " "
+	for number, line := range joined(string(text)) {
+		line = strings.TrimSpace(comment.ReplaceAllString(line, ""))
+		if line == "" {
 			continue
 		}
-		logical = strings.TrimSpace(comment.ReplaceAllString(logical+line, ""))
-		if logical == "" {
-			continue
-		}
-		p, err := requirement(logical)
+		p, err := requirement(line)
 		if err != nil {
-			return nil, at(first, 0, err)
+			return nil, at(number, 0, err)
 		}
-		if err := check(&yaml.Node{Line: first}, func(probe *core.Runtime) { probe.Packages = []string{p} }); err != nil {
+		if err := check(&yaml.Node{Line: number}, func(probe *core.Runtime) { probe.Packages = []string{p} }); err != nil {
 			return nil, err
 		}
 		rt.Packages = append(rt.Packages, p)
-		logical = ""
 	}
 	return rt, nil
+}
+
+// joined returns the lines of a text with the number of each. As for pip, one
+// that ends in a backslash goes on in the next, unless it is a comment.
+func joined(text string) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		lines := strings.Split(text, "\n")
+		whole, first := "", 0
+		for i, line := range lines {
+			if first == 0 {
+				first = i + 1
+			}
+			part, more := strings.CutSuffix(strings.TrimRight(line, "\r"), `\`)
+			if strings.HasPrefix(strings.TrimSpace(part), "#") {
+				part, more = " "+part, false // so that it is a comment behind what it ends, too
+			}
+			whole += part
+			if more && i < len(lines)-1 {
+				continue
+			}
+			if !yield(first, whole) {
+				return
+			}
+			whole, first = "", 0
+		}
+	}
 }
 
 func requirement(line string) (string, error) {

@@ -148,6 +148,31 @@ func TestLoadRequirements(t *testing.T) {
 	require.Equal(t, []string{"pandas>=2.0,<3", "uvicorn[standard]==0.30.*", "numpy~=1.26", "zope.interface"}, rt.Packages)
 }
 
+// TestLoadRequirementsJoinsLinesAsPipDoes: the cases are those of pip's own
+// rules, in which a comment does not go on in the next line.
+func TestLoadRequirementsJoinsLinesAsPipDoes(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"# a note \\\npandas\nnumpy\n":        {"pandas", "numpy"},
+		"  # a note \\\npandas\n":             {"pandas"},
+		"pandas \\\n# a note \\\nnumpy\n":     {"pandas", "numpy"},
+		"pandas # a note \\\nnumpy\nscipy\n":  {"pandas", "scipy"},
+		"pandas\nnumpy \\":                    {"pandas", "numpy"},
+		"pandas\nnumpy\\":                     {"pandas", "numpy"},
+		"pandas\nnumpy \\\n":                  {"pandas", "numpy"},
+		"num\\\npy\n":                         {"numpy"},
+		"\\\npandas\n":                        {"pandas"},
+		"pandas \\\n\nnumpy\n":                {"pandas", "numpy"},
+		"pandas \\\r\n == 2.0\r\nnumpy\\\r\n": {"pandas==2.0", "numpy"},
+	} {
+		rt, err := runtimes.Load(dir(t, map[string]string{"requirements.txt": text}))
+		require.NoError(t, err, "%q", text)
+		require.Equal(t, want, rt.Packages, "%q", text)
+	}
+	_, err := runtimes.Load(dir(t, map[string]string{"requirements.txt": "# a \\\npandas\n\\\nx y\n"}))
+	require.ErrorContains(t, err, "requirements.txt:3: ")
+}
+
 func TestLoadPackageJSON(t *testing.T) {
 	t.Parallel()
 	rt, err := runtimes.Load(dir(t, map[string]string{"package.json": `{"name": "x", "scripts": {"a": null},
