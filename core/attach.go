@@ -152,8 +152,7 @@ func Attach(ctx context.Context, driver Driver, id string, spec *Spec) (*Sandbox
 	}
 	b, err := attacher.Attach(ctx, id, s.spec)
 	if err == nil {
-		s.backend = b
-		s.caps, err = s.declared(ctx, b)
+		err = s.take(ctx, b)
 	}
 	if err != nil {
 		s.close()
@@ -173,8 +172,7 @@ func Join(ctx context.Context, driver Driver, owner, id string) (*Sandbox, error
 	s := newSandbox(ctx, driver, &Spec{Owner: owner, Runtime: new(Runtime)})
 	b, err := joiner.Join(ctx, owner, id)
 	if err == nil {
-		s.backend = b
-		s.caps, err = s.declared(ctx, b)
+		err = s.take(ctx, b)
 	}
 	if err != nil {
 		s.close()

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -206,14 +207,27 @@ func (s *Sandbox) ready(ctx context.Context, op string) (Backend, error) {
 	if err != nil {
 		return nil, s.fail(op, "", err)
 	}
-	caps, err := s.declared(ctx, b)
-	if err != nil {
-		return nil, s.fail(op, "", errors.Join(err, b.Stop(context.WithoutCancel(ctx))))
+	if err := s.take(ctx, b); err != nil {
+		return nil, s.fail(op, "", err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.backend, s.caps = b, caps
 	return b, nil
+}
+
+// take makes a driver's Backend that of the sandbox, or stops it if that cannot be.
+func (s *Sandbox) take(ctx context.Context, b Backend) error {
+	caps, err := s.declared(ctx, b)
+	if err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.backend, s.caps = b, caps
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopTimeout)
+	defer cancel()
+	if stopErr := b.Stop(ctx); stopErr != nil {
+		return fmt.Errorf("%w, and it cannot be stopped: %w", err, stopErr)
+	}
+	return err
 }
 
 // declared returns the driver's capabilities. A Backend that knows them saves a call to the engine.
