@@ -17,12 +17,16 @@ func (m *Manager) spec(rt *core.Runtime, workspace string, labels map[string]str
 	if m.files != nil {
 		spec.Workspace = workspace
 	}
-	spec.Labels = maps.Clone(spec.Labels)
-	if spec.Labels == nil {
-		spec.Labels = make(map[string]string)
-	}
-	maps.Copy(spec.Labels, labels)
+	spec.Labels = withLabels(spec.Labels, labels)
 	return &spec
+}
+
+// withLabels returns a copy of all with ours in it.
+func withLabels(all, ours map[string]string) map[string]string {
+	labels := make(map[string]string, len(all)+len(ours))
+	maps.Copy(labels, all)
+	maps.Copy(labels, ours)
+	return labels
 }
 
 // origin says how a session came by its sandbox.

@@ -65,7 +65,7 @@ func visit(ctx context.Context, driver core.Driver, owner, id string, o *VisitOp
 	}
 	spec := *o.Wake
 	spec.Owner, spec.Workspace, spec.Lease = owner, info.Workspace, DefaultLease
-	spec.Labels = map[string]string{LabelSession: escape(id)}
+	spec.Labels = withLabels(spec.Labels, map[string]string{LabelSession: escape(id)})
 	return core.Start(ctx, driver, &spec)
 }
 

@@ -76,6 +76,17 @@ func TestVisitOfASessionThatHibernates(t *testing.T) {
 	})
 }
 
+func TestVisitKeepsTheLabels(t *testing.T) {
+	d := fake.New(nil)
+	wake := &core.Spec{Runtime: debian, Labels: map[string]string{"team": "red"}}
+	visit(t, d, "a/b", &sessions.VisitOptions{Create: true, Wake: wake})
+	records, err := d.Sandboxes(t.Context(), "app")
+	require.NoError(t, err)
+	require.Len(t, records, 1)
+	require.Equal(t, map[string]string{"team": "red", sessions.LabelSession: "a%2Fb"}, records[0].Labels)
+	require.Equal(t, map[string]string{"team": "red"}, wake.Labels, "the caller's are as they were")
+}
+
 func TestVisitOfASessionThatIsNotThere(t *testing.T) {
 	d := fake.New(nil)
 	m := manage(t, d)
