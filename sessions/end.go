@@ -154,7 +154,7 @@ func (m *Manager) retire(ctx context.Context, sl *slot, why Reason) error {
 	}
 	m.mu.Lock()
 	sl.session = nil
-	if kept {
+	if kept && len(m.pools) > 0 { // nobody else asks
 		m.kept[s.id] = true
 	} else {
 		delete(m.kept, s.id)

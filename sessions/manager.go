@@ -35,7 +35,7 @@ type Manager struct {
 	held    int // slots that count against MaxSessions
 	closed  bool
 	cleanup *cleanup
-	kept    map[string]bool // ids of sessions that have ended here and kept their files
+	kept    map[string]bool // with pools: ids of sessions that have ended here and kept their files
 	warmed  map[string]bool // workspaces of sandboxes that were started warm here, until they are removed
 }
 
