@@ -45,7 +45,7 @@ type Info struct {
 
 // Isolation says which protections are really in force on an engine.
 type Isolation struct {
-	// Level is "container" (shared kernel), "vm" or "none" (no protection at all).
+	// Level is "container" (shared kernel), "gvisor" (a kernel in user space), "vm" or "none" (no protection at all).
 	Level string
 	// Runtime is the OCI runtime, as in "runc", where there is one.
 	Runtime string

@@ -42,6 +42,8 @@ type (
 		NetNS            namespace         `json:"netns"`
 		IpcNS            namespace         `json:"ipcns"`
 		CgroupNS         namespace         `json:"cgroupns"`
+		PidNS            namespace         `json:"pidns"`
+		UtsNS            namespace         `json:"utsns"`
 		Networks         map[string]any    `json:"networks,omitempty"`
 		LogConfiguration driver            `json:"log_configuration"`
 		RestartPolicy    string            `json:"restart_policy"`
@@ -88,7 +90,7 @@ func (e *engine) Create(ctx context.Context, c *container.Container) (string, er
 }
 
 // body is the create request. What it leaves out keeps Podman's own default on
-// purpose: masked paths, devices, namespaces of pids and names. Resource limits
+// purpose: masked paths, devices, the namespace of users. Resource limits
 // of processes are left out too: the service cannot always set them, and the runner does.
 func body(c *container.Container) *spec {
 	const killSignal = 9
@@ -104,7 +106,7 @@ func body(c *container.Container) *spec {
 		Volumes: []volume{{Name: c.Volume, Dest: c.WorkDir}},
 		ShmSize: c.Shm, OOMScoreAdj: container.OOMScore,
 		UseImageHosts: true, Sysctl: container.Sysctls(),
-		IpcNS: namespace{"private"}, CgroupNS: namespace{"private"},
+		IpcNS: namespace{"private"}, CgroupNS: namespace{"private"}, PidNS: namespace{"private"}, UtsNS: namespace{"private"},
 		LogConfiguration: driver{"none"}, RestartPolicy: "no", Remove: c.AutoRemove,
 		StopSignal: killSignal, HealthConfig: health{[]string{"NONE"}},
 	}

@@ -1,11 +1,13 @@
 package podman
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/containers/podman/v5/libpod/define"
 
 	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/drivers/internal/container"
 )
 
 // describe turns what Podman says of itself into what users of every driver read.
@@ -23,6 +25,7 @@ func describe(info *define.Info, host string) *core.Info {
 	iso.Rootless, iso.Seccomp = h.Security.Rootless, h.Security.SECCOMPEnabled
 	if h.OCIRuntime != nil {
 		iso.Runtime = h.OCIRuntime.Name
+		iso.Level = container.Level(cmp.Or(h.OCIRuntime.Path, h.OCIRuntime.Name))
 	}
 	if h.CgroupsVersion == "v2" {
 		iso.CgroupVersion = 2
