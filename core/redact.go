@@ -1,20 +1,18 @@
 package core
 
 import (
-	"encoding/json"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 )
 
 // What holds secrets is printed without them, whichever way a program prints it:
-// String and GoString are for fmt, LogValue is for slog, MarshalJSON for all
-// that writes JSON. They are methods of the values, since fmt does not look for
+// String and GoString are for fmt, MarshalText is for JSON, slog and all else that
+// writes values. They are methods of the values, since fmt does not look for
 // those of pointers in a value. All of them show which variables there are, and
-// none what they hold; so what they write cannot be read back.
+// none what they hold; so what they write cannot be read back. MarshalJSON or
+// LogValue would do no more, and bring packages into the helper that it cannot carry.
 
 // String describes the runtime in a line, with the names of its variables.
 func (r Runtime) String() string {
@@ -32,24 +30,8 @@ func (r Runtime) String() string {
 // GoString is String, so that %#v shows no secret either.
 func (r Runtime) GoString() string { return r.String() }
 
-// LogValue is String, so that no log shows a secret.
-func (r Runtime) LogValue() slog.Value { return slog.StringValue(r.String()) }
-
-// MarshalJSON writes the runtime with the keys of a runtime file, env being the
-// list of its variables' names.
-func (r Runtime) MarshalJSON() ([]byte, error) {
-	shown := shownRuntime{
-		Name: r.Name, Description: r.Description, Image: r.Image, BaseImage: r.BaseImage, Packages: r.Packages,
-		SetupCommands: r.SetupCommands, Env: names(r.Env), WorkDir: r.WorkDir, User: r.User, NoCache: r.NoCache,
-	}
-	if len(r.Packages) > 0 {
-		shown.PackageManager = r.WithDefaults().PackageManager
-	}
-	if source := r.ownSource(); source.String() != "" {
-		shown.Source = &source
-	}
-	return json.Marshal(shown)
-}
+// MarshalText is String, so that neither JSON nor a log shows a secret.
+func (r Runtime) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // ownSource returns the source without what every runtime has.
 func (r Runtime) ownSource() PackageSource {
@@ -57,21 +39,6 @@ func (r Runtime) ownSource() PackageSource {
 		r.Source.Network = ""
 	}
 	return r.Source
-}
-
-type shownRuntime struct {
-	Name           string         `json:"name"`
-	Description    string         `json:"description"`
-	Image          string         `json:"image,omitempty"`
-	BaseImage      string         `json:"base_image,omitempty"`
-	PackageManager PackageManager `json:"package_manager,omitempty"`
-	Packages       []string       `json:"packages,omitempty"`
-	SetupCommands  []string       `json:"setup_commands,omitempty"`
-	Source         *PackageSource `json:"source,omitempty"`
-	Env            []string       `json:"env,omitempty"`
-	WorkDir        string         `json:"work_dir,omitempty"`
-	User           string         `json:"user,omitempty"`
-	NoCache        bool           `json:"no_cache,omitempty"`
 }
 
 // String describes the source without users, passwords and certificates.
@@ -93,19 +60,8 @@ func (s PackageSource) String() string {
 // GoString is String, so that %#v shows no secret either.
 func (s PackageSource) GoString() string { return s.String() }
 
-// LogValue is String, so that no log shows a secret.
-func (s PackageSource) LogValue() slog.Value { return slog.StringValue(s.String()) }
-
-// MarshalJSON writes the source without users and passwords; of the certificates, whether there are any.
-func (s PackageSource) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Index   string  `json:"index,omitempty"`
-		CA      bool    `json:"ca,omitempty"`
-		Proxy   string  `json:"proxy,omitempty"`
-		NoProxy string  `json:"no_proxy,omitempty"`
-		Network Network `json:"network,omitempty"`
-	}{redactURL(s.Index), len(s.CA) > 0, redactURL(s.Proxy), s.NoProxy, s.Network})
-}
+// MarshalText is String, so that neither JSON nor a log shows a secret.
+func (s PackageSource) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // String describes the specification in a line, with the names of the runtime's variables.
 func (s Spec) String() string {
@@ -126,33 +82,8 @@ func (s Spec) String() string {
 // GoString is String, so that %#v shows no secret either.
 func (s Spec) GoString() string { return s.String() }
 
-// LogValue is String, so that no log shows a secret.
-func (s Spec) LogValue() slog.Value { return slog.StringValue(s.String()) }
-
-// MarshalJSON writes the specification with that of its runtime which may be shown.
-func (s Spec) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Runtime   *Runtime          `json:"runtime"`
-		Profile   Profile           `json:"profile,omitempty"`
-		Network   Network           `json:"network,omitempty"`
-		Limits    shownLimits       `json:"limits,omitzero"`
-		Allow     []Weakening       `json:"allow,omitempty"`
-		Labels    map[string]string `json:"labels,omitempty"`
-		Owner     string            `json:"owner,omitempty"`
-		Workspace string            `json:"workspace,omitempty"`
-		Lease     string            `json:"lease,omitempty"`
-		Lazy      bool              `json:"lazy,omitempty"`
-	}{s.Runtime, s.Profile, s.Network, shownLimits(s.Limits), s.Allow, s.Labels, s.Owner, s.Workspace, duration(s.Lease), s.Lazy})
-}
-
-type shownLimits struct {
-	Memory    int64   `json:"memory,omitempty"`
-	CPUs      float64 `json:"cpus,omitempty"`
-	PIDs      int64   `json:"pids,omitempty"`
-	Tmp       int64   `json:"tmp,omitempty"`
-	OpenFiles int64   `json:"open_files,omitempty"`
-	FileSize  int64   `json:"file_size,omitempty"`
-}
+// MarshalText is String, so that neither JSON nor a log shows a secret.
+func (s Spec) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // maxShown is how much of a command is shown in a line, in bytes.
 const maxShown = 256
@@ -173,20 +104,8 @@ func (c Command) String() string {
 // GoString is String, so that %#v shows no secret either.
 func (c Command) GoString() string { return c.String() }
 
-// LogValue is String, so that no log shows a secret.
-func (c Command) LogValue() slog.Value { return slog.StringValue(c.String()) }
-
-// MarshalJSON writes the command, env being the list of its variables' names, without its input and outputs.
-func (c Command) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Args        []string `json:"args,omitempty"`
-		Shell       string   `json:"shell,omitempty"`
-		Dir         string   `json:"dir,omitempty"`
-		Env         []string `json:"env,omitempty"`
-		Timeout     string   `json:"timeout,omitempty"`
-		OutputLimit int      `json:"output_limit,omitempty"`
-	}{c.Args, c.Shell, c.Dir, names(c.Env), duration(c.Timeout), c.OutputLimit})
-}
+// MarshalText is String, so that neither JSON nor a log shows a secret.
+func (c Command) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
 // names returns those of variables, sorted.
 func names(env map[string]string) []string { return slices.Sorted(maps.Keys(env)) }
@@ -196,14 +115,6 @@ func withEnv(env map[string]string) string {
 		return ""
 	}
 	return ", env " + strings.Join(names(env), " ")
-}
-
-// duration returns one as text, and nothing for 0.
-func duration(d time.Duration) string {
-	if d == 0 {
-		return ""
-	}
-	return d.String()
 }
 
 // clip returns the beginning of a text, and how long the whole is.

@@ -81,7 +81,7 @@ func newRuntimesShow() *cobra.Command {
 			case asJSON:
 				enc := json.NewEncoder(cmd.OutOrStdout())
 				enc.SetIndent("", "  ")
-				return enc.Encode(rt) // without the values of its variables
+				return enc.Encode(shown(rt))
 			}
 			return describe(cmd, rt)
 		},
@@ -91,22 +91,44 @@ func newRuntimesShow() *cobra.Command {
 	return cmd
 }
 
-func describe(cmd *cobra.Command, rt *core.Runtime) error {
-	manager := ""
-	if len(rt.Packages) > 0 {
-		manager = string(rt.PackageManager)
+// description is a runtime without the values of its environment.
+type description struct {
+	Name           string              `json:"name"`
+	Description    string              `json:"description"`
+	Image          string              `json:"image,omitempty"`
+	BaseImage      string              `json:"base_image,omitempty"`
+	PackageManager core.PackageManager `json:"package_manager,omitempty"`
+	Packages       []string            `json:"packages,omitempty"`
+	SetupCommands  []string            `json:"setup_commands,omitempty"`
+	Env            []string            `json:"env,omitempty"` // names
+	WorkDir        string              `json:"work_dir"`
+	User           string              `json:"user"`
+}
+
+func shown(rt *core.Runtime) *description {
+	d := &description{
+		Name: rt.Name, Description: rt.Description, Image: rt.Image, BaseImage: rt.BaseImage, Packages: rt.Packages,
+		SetupCommands: rt.SetupCommands, Env: sortedKeys(rt.Env), WorkDir: rt.WorkDir, User: rt.User,
 	}
+	if len(rt.Packages) > 0 {
+		d.PackageManager = rt.PackageManager
+	}
+	return d
+}
+
+func describe(cmd *cobra.Command, rt *core.Runtime) error {
+	d := shown(rt)
 	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 	for _, line := range [][2]string{
-		{"name", rt.Name},
-		{"description", rt.Description},
-		{"image", rt.Image},
-		{"built from", rt.BaseImage},
-		{"packages", strings.Join(rt.Packages, " ") + before(" with ", manager)},
-		{"set-up", strings.Join(rt.SetupCommands, "; ")},
-		{"environment", strings.Join(sortedKeys(rt.Env), " ")},
-		{"work dir", rt.WorkDir},
-		{"user", rt.User},
+		{"name", d.Name},
+		{"description", d.Description},
+		{"image", d.Image},
+		{"built from", d.BaseImage},
+		{"packages", strings.Join(d.Packages, " ") + before(" with ", string(d.PackageManager))},
+		{"set-up", strings.Join(d.SetupCommands, "; ")},
+		{"environment", strings.Join(d.Env, " ")},
+		{"work dir", d.WorkDir},
+		{"user", d.User},
 	} {
 		if line[1] != "" {
 			fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
