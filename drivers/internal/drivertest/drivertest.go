@@ -33,6 +33,7 @@ func Run(t *testing.T, scheme string) {
 		run  func(*testing.T)
 	}{
 		{"example", s.example},
+		{"requests", s.requests},
 		{"profiles", s.profiles},
 		{"images", s.images},
 		{"pulls", s.pulls},
