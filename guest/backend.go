@@ -131,17 +131,10 @@ func (b *backend) fail(op, path string, err error) error {
 
 // place completes an error with where it happened.
 func (b *backend) place(op, path string, err error) error {
-	e := &core.Error{Code: core.CodeOf(err), Err: err}
-	if own, ok := err.(*core.Error); ok { //nolint:errorlint // only the outermost error is completed
-		c := *own
-		e = &c
-	}
+	e := core.Complete(err, core.Error{Path: path})
 	e.Op = op
 	if b.opts.Driver != "" {
 		e.Driver, e.Sandbox = b.opts.Driver, b.opts.ID
-	}
-	if e.Path == "" {
-		e.Path = path
 	}
 	return e
 }

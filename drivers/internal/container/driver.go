@@ -136,14 +136,7 @@ func (d *Driver) Close() error { return d.engine.Close() }
 
 // fail gives an error its place.
 func (d *Driver) fail(op string, err error) error {
-	e := &core.Error{Code: core.CodeOf(err), Err: err}
-	if own, ok := err.(*core.Error); ok { //nolint:errorlint // only the outermost error is completed
-		c := *own
-		e = &c
-	}
-	if e.Driver == "" {
-		e.Driver = d.scheme
-	}
+	e := core.Complete(err, core.Error{Driver: d.scheme})
 	e.Op = op
 	return e
 }
