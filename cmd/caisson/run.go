@@ -133,7 +133,7 @@ func (r *run) execute(ctx context.Context) (res *core.Result, err error) {
 // within does the work in a sandbox that runs.
 func (r *run) within(ctx context.Context, sb *core.Sandbox) (*core.Result, error) {
 	for _, u := range r.uploads {
-		if err := u.upload(ctx, sb); err != nil {
+		if err := u.upload(ctx, sb, r.stderr); err != nil {
 			return nil, err
 		}
 	}

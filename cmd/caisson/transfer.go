@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/caisson-dev/caisson/core"
 )
@@ -16,8 +17,10 @@ import (
 // transfer is a file or directory here and its place in the sandbox.
 type transfer struct{ local, remote string }
 
-// upload copies the file, or every regular file below the directory, with its permissions.
-func (t transfer) upload(ctx context.Context, sb *core.Sandbox) error {
+// upload copies the file, or every regular file below the directory, with its
+// permissions. A link in a directory may lead anywhere on this host, so those are
+// left out, as are devices and the like; notices gets a line that says so.
+func (t transfer) upload(ctx context.Context, sb *core.Sandbox, notices io.Writer) error {
 	fi, err := os.Stat(t.local)
 	switch {
 	case err != nil:
@@ -25,14 +28,16 @@ func (t transfer) upload(ctx context.Context, sb *core.Sandbox) error {
 	case !fi.IsDir():
 		return uploadFile(ctx, sb, t.local, t.remote)
 	}
-	return filepath.WalkDir(t.local, func(name string, d fs.DirEntry, err error) error {
+	var left []string
+	err = filepath.WalkDir(t.local, func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return fmt.Errorf("upload: %w", err)
 		case d.IsDir():
 			return nil
 		case !d.Type().IsRegular():
-			return core.Errorf(core.ErrNotRegular, "upload", "%s is neither a file nor a directory", name)
+			left = append(left, name)
+			return nil
 		}
 		below, err := filepath.Rel(t.local, name)
 		if err != nil {
@@ -40,6 +45,19 @@ func (t transfer) upload(ctx context.Context, sb *core.Sandbox) error {
 		}
 		return uploadFile(ctx, sb, name, path.Join(t.remote, filepath.ToSlash(below)))
 	})
+	if err == nil && len(left) > 0 {
+		fmt.Fprintf(notices, "caisson: --upload %s: left out what is no regular file: %s\n", t.local, some(left))
+	}
+	return err
+}
+
+// some returns a list, of which the end is left out if it is long.
+func some(list []string) string {
+	const most = 5
+	if more := len(list) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), more)
+	}
+	return strings.Join(list, ", ")
 }
 
 func uploadFile(ctx context.Context, sb *core.Sandbox, local, remote string) error {
