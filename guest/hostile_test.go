@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
+	"math"
 	"net"
 	"runtime"
 	"strings"
@@ -74,14 +76,31 @@ func TestVerbsWithAnswersThatCannotBe(t *testing.T) {
 		"two files":     protocol.Marshal(&protocol.Files{Files: make([]core.FileInfo, 2)}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &sandbox{serve: func(call *protocol.Call, _ protocol.Op, _ []byte) {
-				_ = call.Send(protocol.Content, content)
-				_ = call.End(protocol.MarshalAnswer(&protocol.Empty{}, nil))
-			}}
-			_, err := s.start(t).(core.Stater).Stat(t.Context(), "x", true)
+			b := answer(content).start(t)
+			_, err := b.(core.Stater).Stat(t.Context(), "x", true)
+			require.Equal(t, core.ErrProtocol, core.CodeOf(err))
+			_, err = b.(core.Globber).Glob(t.Context(), "*", nil)
+			require.Equal(t, core.ErrProtocol, core.CodeOf(err))
+			_, err = b.(core.Grepper).Grep(t.Context(), "x", nil)
 			require.Equal(t, core.ErrProtocol, core.CodeOf(err))
 		})
 	}
+	t.Run("more than was asked for", func(t *testing.T) {
+		for _, most := range []int{0, 5} {
+			n := most + 1
+			if most == 0 {
+				n = core.DefaultMaxResults + 1
+			}
+			search := &core.Search{Max: most}
+			_, err := finding(&protocol.Paths{Paths: core.Paths{Paths: make([]string, n)}}).start(t).(core.Globber).Glob(t.Context(), "*", search)
+			require.Equal(t, core.ErrProtocol, core.CodeOf(err))
+			_, err = finding(&protocol.Matches{Matches: core.Matches{Matches: make([]core.Match, n)}}).start(t).(core.Grepper).Grep(t.Context(), "x", search)
+			require.Equal(t, core.ErrProtocol, core.CodeOf(err))
+			paths, err := finding(&protocol.Paths{Paths: core.Paths{Paths: make([]string, n-1)}}).start(t).(core.Globber).Glob(t.Context(), "*", search)
+			require.NoError(t, err)
+			require.Len(t, paths.Paths, n-1)
+		}
+	})
 	t.Run("endless", func(t *testing.T) {
 		s := &sandbox{serve: func(call *protocol.Call, _ protocol.Op, _ []byte) {
 			chunk := make([]byte, 64<<10)
@@ -92,6 +111,17 @@ func TestVerbsWithAnswersThatCannotBe(t *testing.T) {
 		_, err := b.(core.Lister).List(t.Context(), "x")
 		require.Equal(t, core.ErrProtocol, core.CodeOf(err))
 	})
+}
+
+// finding returns a runner that answers every verb with m.
+func finding(m protocol.Message) *sandbox { return answer(protocol.Marshal(m)) }
+
+// answer returns a runner that answers every verb with the bytes p.
+func answer(p []byte) *sandbox {
+	return &sandbox{serve: func(call *protocol.Call, _ protocol.Op, _ []byte) {
+		_ = call.Send(protocol.Content, p)
+		_ = call.End(protocol.MarshalAnswer(&protocol.Empty{}, nil))
+	}}
 }
 
 func TestReadGivesNoMoreThanWasAskedFor(t *testing.T) {
@@ -280,6 +310,19 @@ func TestMemoryIsBounded(t *testing.T) {
 			err := b.Upload(t.Context(), "x", src, nil)
 			return int64(n), err
 		}},
+		// Texts of no bytes: in memory each takes many times what it takes in the answer.
+		"glob": {empties, func(b core.Backend) (int64, error) {
+			_, err := b.(core.Globber).Glob(t.Context(), "*", &core.Search{Max: math.MaxInt})
+			return size, refused(err)
+		}},
+		"grep": {empties, func(b core.Backend) (int64, error) {
+			_, err := b.(core.Grepper).Grep(t.Context(), "x", &core.Search{Max: math.MaxInt})
+			return size, refused(err)
+		}},
+		"list": {empties, func(b core.Backend) (int64, error) {
+			_, err := b.(core.Lister).List(t.Context(), "x")
+			return size, refused(err)
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &sandbox{serve: test.serve}
@@ -310,6 +353,25 @@ func TestMemoryIsBounded(t *testing.T) {
 			require.Less(t, most-min(most, before), uint64(bound))
 		})
 	}
+}
+
+// empties answers with as many texts of no bytes as an answer holds.
+func empties(call *protocol.Call, _ protocol.Op, _ []byte) {
+	const most = 9 << 20
+	_ = call.Send(protocol.Content, binary.AppendVarint(nil, most-8))
+	chunk := make([]byte, 64<<10)
+	for left := most - 8; left > 0; left -= len(chunk) {
+		_ = call.Send(protocol.Content, chunk[:min(left, len(chunk))])
+	}
+	_ = call.End(protocol.MarshalAnswer(&protocol.Empty{}, nil))
+}
+
+// refused returns nil for an answer that was taken as a breach of the protocol.
+func refused(err error) error {
+	if core.CodeOf(err) == core.ErrProtocol {
+		return nil
+	}
+	return fmt.Errorf("the answer was not refused: %w", err)
 }
 
 // counter counts what is written to it.

@@ -3,13 +3,17 @@ package guest
 import (
 	"context"
 	"io"
+	"slices"
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/guest/protocol"
 )
 
-// maxAnswer bounds the answer of a verb, in bytes. A runner of ours keeps well below it.
-const maxAnswer = 16 << 20
+// Bounds of the answer of a verb, in bytes.
+const (
+	maxAnswer   = 9 << 20 // a runner of ours keeps below it
+	largeAnswer = 1 << 20 // one that gets larger has room for all at once: growing would leave several times that to the collector
+)
 
 var (
 	_ core.Lister   = (*backend)(nil)
@@ -59,18 +63,24 @@ func (b *backend) Rename(ctx context.Context, from, to string) error {
 
 // Glob implements core.Globber.
 func (b *backend) Glob(ctx context.Context, pattern string, search *core.Search) (*core.Paths, error) {
-	var paths protocol.Paths
-	if err := b.ask(ctx, "glob", "", protocol.OpGlob, find(pattern, search), &paths); err != nil {
+	m, paths := find(pattern, search), protocol.Paths{}
+	if err := b.ask(ctx, "glob", "", protocol.OpGlob, m, &paths); err != nil {
 		return nil, err
+	}
+	if n := len(paths.Paths.Paths); n > m.Most() {
+		return nil, b.fail("glob", "", core.Errorf(core.ErrProtocol, "", "an answer of %d paths", n))
 	}
 	return &paths.Paths, nil
 }
 
 // Grep implements core.Grepper.
 func (b *backend) Grep(ctx context.Context, pattern string, search *core.Search) (*core.Matches, error) {
-	var matches protocol.Matches
-	if err := b.ask(ctx, "grep", "", protocol.OpGrep, find(pattern, search), &matches); err != nil {
+	m, matches := find(pattern, search), protocol.Matches{}
+	if err := b.ask(ctx, "grep", "", protocol.OpGrep, m, &matches); err != nil {
 		return nil, err
+	}
+	if n := len(matches.Matches.Matches); n > m.Most() {
+		return nil, b.fail("grep", "", core.Errorf(core.ErrProtocol, "", "an answer of %d matches", n))
 	}
 	return &matches.Matches, nil
 }
@@ -120,6 +130,9 @@ func gather(call *protocol.Call) ([]byte, error) {
 			return nil, err
 		case len(all)+len(d.Bytes) > maxAnswer:
 			return nil, core.Errorf(core.ErrProtocol, "", "an answer of more than %d bytes", maxAnswer)
+		}
+		if len(all)+len(d.Bytes) > largeAnswer && cap(all) < maxAnswer {
+			all = slices.Grow(all, maxAnswer-len(all))
 		}
 		all = append(all, d.Bytes...)
 		d.Release()

@@ -8,7 +8,7 @@ import (
 	"github.com/caisson-dev/caisson/core"
 )
 
-// maxEntries bounds the files or matches of one answer. In memory they take
+// maxEntries bounds the files, paths or matches of one answer. In memory they take
 // far more than the bytes that a hostile guest needs to claim them.
 const maxEntries = 1 << 18
 
@@ -55,7 +55,7 @@ func (m *Paths) encode(e *encoder) {
 	e.int(int64(m.Skipped))
 }
 func (m *Paths) decode(d *decoder) {
-	m.Paths.Paths, m.Truncated, m.Skipped = d.strs(), d.bool(), int(d.int())
+	m.Paths.Paths, m.Truncated, m.Skipped = d.strs(maxEntries), d.bool(), int(d.int())
 }
 
 func (m *Matches) encode(e *encoder) {

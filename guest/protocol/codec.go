@@ -136,9 +136,9 @@ func (d *decoder) bool() bool {
 	return b
 }
 
-func (d *decoder) strs() []string {
+func (d *decoder) strs(most int) []string {
 	var list []string
-	for range d.count() {
+	for range d.atMost(most) {
 		list = append(list, d.str())
 	}
 	return list

@@ -50,6 +50,9 @@ type Facts struct {
 	ReadOnlyRoot bool
 }
 
+// maxGroups is the kernel's bound of a process's groups.
+const maxGroups = 1 << 16
+
 // Exec asks to run a command.
 type Exec struct {
 	Args  []string
@@ -95,6 +98,14 @@ type Find struct {
 	Search  core.Search
 }
 
+// Most returns how many results are wanted at most.
+func (m *Find) Most() int {
+	if m.Search.Max <= 0 {
+		return core.DefaultMaxResults
+	}
+	return m.Search.Max
+}
+
 // Edit asks to replace text in a file.
 type Edit struct {
 	Path, Old, New string
@@ -111,7 +122,7 @@ func (m *Config) encode(e *encoder) {
 }
 
 func (m *Config) decode(d *decoder) {
-	m.WorkDir, m.Env, m.OpenFiles, m.FileSize = d.str(), d.strs(), d.int(), d.int()
+	m.WorkDir, m.Env, m.OpenFiles, m.FileSize = d.str(), d.strs(maxOpen), d.int(), d.int()
 }
 
 func (m *Facts) encode(e *encoder) {
@@ -134,7 +145,7 @@ func (m *Facts) encode(e *encoder) {
 
 func (m *Facts) decode(d *decoder) {
 	m.Arch, m.UID, m.GID = d.str(), int(d.int()), int(d.int())
-	for range d.count() {
+	for range d.atMost(maxGroups) {
 		m.Groups = append(m.Groups, int(d.int()))
 	}
 	m.Capabilities, m.NoNewPrivs, m.Seccomp = uint64(d.int()), d.bool(), int(d.int())
@@ -151,7 +162,7 @@ func (m *Exec) encode(e *encoder) {
 }
 
 func (m *Exec) decode(d *decoder) {
-	m.Args, m.Env, m.Dir, m.Stdin = d.strs(), d.strs(), d.str(), d.bool()
+	m.Args, m.Env, m.Dir, m.Stdin = d.strs(maxOpen), d.strs(maxOpen), d.str(), d.bool()
 }
 
 func (m *Exit) encode(e *encoder) {

@@ -27,7 +27,7 @@ func glob(ctx context.Context, fsys FS, workDir string, m *protocol.Find) (*prot
 		}
 	}
 	found := &protocol.Paths{}
-	budget := newBudget(m.Search.Max)
+	budget := newBudget(m.Most())
 	w := &walk{fsys: fsys, pattern: pattern, hidden: m.Search.Hidden}
 	w.visit = func(file *core.FileInfo) error {
 		if !leadsToRegular(fsys, file) {
@@ -84,12 +84,7 @@ func leadsToRegular(fsys FS, file *core.FileInfo) bool {
 // A budget bounds the results of a search, in number and in bytes.
 type budget struct{ results, bytes int }
 
-func newBudget(limit int) *budget {
-	if limit <= 0 {
-		limit = core.DefaultMaxResults
-	}
-	return &budget{results: limit, bytes: maxAnswer}
-}
+func newBudget(results int) *budget { return &budget{results: results, bytes: maxAnswer} }
 
 // take reports whether there is room for one more result with texts of n bytes.
 func (b *budget) take(n int) bool {

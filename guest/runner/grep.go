@@ -34,7 +34,7 @@ func grep(ctx context.Context, fsys FS, workDir string, m *protocol.Find) (*prot
 	if err != nil {
 		return nil, FileError(root, err)
 	}
-	s := &lineSearch{ctx: ctx, fsys: fsys, match: match, budget: newBudget(m.Search.Max), found: &protocol.Matches{}}
+	s := &lineSearch{ctx: ctx, fsys: fsys, match: match, budget: newBudget(m.Most()), found: &protocol.Matches{}}
 	if !info.IsDir() {
 		if err := regular(root, info); err != nil {
 			return nil, err
