@@ -21,7 +21,9 @@ type Options struct {
 	// Close of the stream unblocks its Read and Write, and ends the runner.
 	Open func(ctx context.Context) (io.ReadWriteCloser, error)
 	// Restart ends every process of the sandbox at once and keeps its files.
-	// It is what helps when the runner does not answer. Nil: it cannot be done.
+	// It is what helps when the runner does not answer. Nil is for a runner in a
+	// sandbox of another: what that runner does not end lives on, which is an
+	// ErrResource, and Remove is not called for it.
 	Restart func(ctx context.Context) error
 	// Remove ends and removes the sandbox. It may be called again and again.
 	Remove func(ctx context.Context) error

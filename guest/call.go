@@ -93,10 +93,15 @@ func (b *backend) unblock(ctx context.Context, l *link) error {
 
 // revived revives the sandbox, and returns what a call then ends with whose context has ended.
 func (b *backend) revived(ctx context.Context, l *link) error {
-	if err := b.revive(l); err != nil {
+	err := b.revive(l)
+	switch {
+	case err == nil:
+		return fmt.Errorf("%w (%w)", core.Ended(ctx), errRestarted)
+	case core.CodeOf(err) == core.ErrLost:
 		return err
+	default: // nothing runs that would have to be ended
+		return core.Ended(ctx)
 	}
-	return fmt.Errorf("%w (%w)", core.Ended(ctx), errRestarted)
 }
 
 // small reads src if that cannot block and it is small, else it returns nil.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/guest"
+	"github.com/caisson-dev/caisson/guest/protocol"
 )
 
 // One restart ends all the commands that wait to be ended, and each has timed out.
@@ -93,6 +94,40 @@ func TestKillLadderOfAnEngineThatDoesNotAnswer(t *testing.T) {
 		stopping = true
 		require.NoError(t, b.Stop(t.Context()))
 		time.Sleep(time.Minute) // until the writer is done
+		for _, c := range s.conns {
+			c.Close()
+		}
+	})
+}
+
+// A runner beside others, in a sandbox that is not its own, cannot be helped by
+// a restart. That is said, and neither the sandbox nor the handle is given up.
+func TestRunnerInASandboxOfAnotherThatIsDeaf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sandbox{}
+		s.serve = func(call *protocol.Call, op protocol.Op, p []byte) {
+			if s.opens.Load() == 1 {
+				deaf(call, op, p)
+			} else {
+				polite(call, op, p)
+			}
+		}
+		b, err := guest.NewBackend(t.Context(), &guest.Options{
+			Driver: "test", ID: "x", Open: s.open, Remove: func(context.Context) error { s.removes.Add(1); return nil },
+		})
+		require.NoError(t, err)
+		res, err := b.Execute(t.Context(), &core.Command{Shell: "x", Timeout: time.Second})
+		require.Equal(t, core.ErrResource, core.CodeOf(err))
+		require.NotErrorIs(t, err, core.ErrLost)
+		require.Contains(t, err.Error(), "could not be ended")
+		require.Equal(t, core.TimedOut, res.Reason)
+		require.False(t, res.Restarted)
+		require.Equal(t, "early", res.Stdout.String())
+		require.Zero(t, s.removes.Load())
+		res, err = b.Execute(t.Context(), core.Shell("next"))
+		require.NoError(t, err)
+		require.Equal(t, 3, res.ExitCode)
+		require.NoError(t, b.Stop(t.Context()))
 		for _, c := range s.conns {
 			c.Close()
 		}
