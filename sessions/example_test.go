@@ -9,6 +9,7 @@ import (
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/drivers/fake"
+	"github.com/caisson-dev/caisson/runtimes"
 	"github.com/caisson-dev/caisson/sessions"
 )
 
@@ -90,4 +91,163 @@ func ExamplePool() {
 	}
 	// Output:
 	// ready
+}
+
+// What a request leaves in its user's sandbox, the next one finds.
+func ExampleManager_GetOrCreate() {
+	ctx := context.Background()
+	manager, err := sessions.New(fake.New(nil), &sessions.Options{DefaultRuntime: &core.Runtime{Image: "debian:bookworm"}})
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _, _ = manager.Shutdown(ctx) }()
+
+	request := func(user, script string) {
+		session, err := manager.GetOrCreate(ctx, user, nil)
+		if err != nil {
+			panic(err)
+		}
+		res, err := session.Execute(ctx, core.Shell(script))
+		if err != nil {
+			panic(err)
+		}
+		fmt.Print(res.Stdout.String())
+	}
+	request("user-123", "echo hello > greeting.txt")
+	request("user-123", "cat greeting.txt")
+	request("user-456", "ls")
+	// Output:
+	// hello
+}
+
+// A runtime that only this session has, and an idle time of its own. Whoever
+// asks for the session later need not know of either.
+func ExampleGetOptions() {
+	ctx := context.Background()
+	manager, err := sessions.New(fake.New(nil), &sessions.Options{DefaultRuntime: &core.Runtime{Image: "debian:bookworm"}})
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _, _ = manager.Shutdown(ctx) }()
+
+	node, err := runtimes.Get("node-minimal")
+	if err != nil {
+		panic(err)
+	}
+	if _, err := manager.GetOrCreate(ctx, "alice", &sessions.GetOptions{Runtime: node, IdleTimeout: 5 * time.Minute}); err != nil {
+		panic(err)
+	}
+	session, err := manager.GetOrCreate(ctx, "alice", nil)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(session.Runtime().Name)
+	// Output:
+	// node-minimal
+}
+
+// Sessions that nobody uses end by themselves while the program runs, or when
+// it says so. Their files wait for the users.
+func ExampleManager_StartCleanup() {
+	ctx := context.Background()
+	manager, err := sessions.New(fake.New(nil), &sessions.Options{
+		Owner: "my-app", DefaultRuntime: &core.Runtime{Image: "debian:bookworm"}, IdleTimeout: time.Hour,
+	})
+	if err != nil {
+		panic(err)
+	}
+	manager.StartCleanup(5 * time.Minute) // looks every five minutes
+	session, err := manager.GetOrCreate(ctx, "alice", nil)
+	if err != nil {
+		panic(err)
+	}
+	if err := session.Upload(ctx, "notes.txt", strings.NewReader("kept"), nil); err != nil {
+		panic(err)
+	}
+	manager.StopCleanup()
+
+	time.Sleep(2 * time.Millisecond)
+	count, err := manager.CleanupIdle(ctx, time.Millisecond) // of a busy program rather 30 minutes
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("ended:", count, "live:", manager.Len())
+
+	if session, err = manager.GetOrCreate(ctx, "alice", nil); err != nil {
+		panic(err)
+	}
+	res, err := session.Execute(ctx, core.Program("cat", "notes.txt"))
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(res.Stdout.String())
+	if _, err := manager.Shutdown(ctx); err != nil {
+		panic(err)
+	}
+	// Output:
+	// ended: 1 live: 0
+	// kept
+}
+
+// A manager with a pool gives a new user a sandbox that runs already.
+func ExamplePoolOptions() {
+	ctx := context.Background()
+	manager, err := sessions.New(fake.New(nil), &sessions.Options{
+		DefaultRuntime: &core.Runtime{Image: "debian:bookworm"},
+		Pool:           &sessions.PoolOptions{Min: 2, Exhausted: sessions.ExhaustedWait},
+		Hooks: sessions.Hooks{Created: func(_ context.Context, e sessions.Event) {
+			fmt.Println(e.Session, "has a warm sandbox:", e.Warm)
+		}},
+	})
+	if err != nil {
+		panic(err)
+	}
+	if _, err := manager.GetOrCreate(ctx, "alice", nil); err != nil {
+		panic(err)
+	}
+	if _, err := manager.Shutdown(ctx); err != nil {
+		panic(err)
+	}
+	// Output:
+	// alice has a warm sandbox: true
+}
+
+// Another process looks into a session while its program goes on with it.
+func ExampleVisit() {
+	ctx := context.Background()
+	driver := fake.New(nil)
+	manager, err := sessions.New(driver, &sessions.Options{Owner: "my-app", DefaultRuntime: &core.Runtime{Image: "debian:bookworm"}})
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _, _ = manager.Shutdown(ctx) }()
+	session, err := manager.GetOrCreate(ctx, "alice", nil)
+	if err != nil {
+		panic(err)
+	}
+	if err := session.Upload(ctx, "report.txt", strings.NewReader("all is well"), nil); err != nil {
+		panic(err)
+	}
+
+	another := driver.Sibling() // of a real engine, a driver that core.Open returns
+	list, err := sessions.List(ctx, another, "my-app")
+	if err != nil {
+		panic(err)
+	}
+	for _, info := range list {
+		fmt.Println(info.ID, info.Running)
+	}
+	sb, err := sessions.Visit(ctx, another, "my-app", "alice", nil)
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = sb.Stop(ctx) }() // the session stays
+	res, err := sb.Execute(ctx, core.Program("cat", "report.txt"))
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(res.Stdout.String())
+	// Output:
+	// alice true
+	// all is well
 }
