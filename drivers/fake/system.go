@@ -44,7 +44,7 @@ func (s *system) Configure(cfg *protocol.Config) (*protocol.Facts, error) {
 	spec := s.sandbox.spec
 	facts := &protocol.Facts{
 		Arch: arch(), UID: s.user.UID, GID: s.user.GID, Groups: []int{s.user.GID},
-		NoNewPrivs: true, Seccomp: 2, ReadOnlyRoot: spec.Profile == core.Strict,
+		NoNewPrivs: true, Seccomp: 2, OwnFilter: true, ReadOnlyRoot: spec.Profile == core.Strict,
 		Memory: spec.Limits.Memory, Swap: spec.Limits.Memory, PIDs: spec.Limits.PIDs, CPUs: spec.Limits.CPUs,
 	}
 	if s.user == kernel.Root {

@@ -1,10 +1,12 @@
 package linux
 
 import (
+	"errors"
 	"os"
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/caisson-dev/caisson/guest/protocol"
 	"golang.org/x/sys/unix"
@@ -28,6 +30,7 @@ func facts() *protocol.Facts {
 			f.Seccomp, _ = strconv.Atoi(value)
 		}
 	}
+	f.OwnFilter = errors.Is(unix.Unshare(protocol.FilterMark), syscall.Errno(protocol.FilterAnswer))
 	var root unix.Statfs_t
 	if unix.Statfs("/", &root) == nil {
 		f.ReadOnlyRoot = root.Flags&unix.ST_RDONLY != 0

@@ -7,7 +7,7 @@ import (
 )
 
 // Version is the protocol's. The two sides are always of one build, so another one is refused.
-const Version = 1
+const Version = 2
 
 // Op is the kind of a call.
 type Op byte
@@ -48,7 +48,17 @@ type Facts struct {
 	CPUs         float64
 	PIDs         int64
 	ReadOnlyRoot bool
+	OwnFilter    bool // the filter of system calls has the mark of Caisson's
 }
+
+// A filter of system calls answers unshare(FilterMark) with the error number
+// FilterAnswer, which no kernel does, and is known by that: not every filter
+// that is in force is the one that was asked for. The kernel takes such flags
+// for nonsense, so the call changes nothing where there is no filter.
+const (
+	FilterMark   = 0x9000
+	FilterAnswer = 55
+)
 
 // maxGroups is the kernel's bound of a process's groups.
 const maxGroups = 1 << 16
@@ -141,6 +151,7 @@ func (m *Facts) encode(e *encoder) {
 	e.int(int64(m.CPUs * 1000))
 	e.int(m.PIDs)
 	e.bool(m.ReadOnlyRoot)
+	e.bool(m.OwnFilter)
 }
 
 func (m *Facts) decode(d *decoder) {
@@ -151,7 +162,7 @@ func (m *Facts) decode(d *decoder) {
 	m.Capabilities, m.NoNewPrivs, m.Seccomp = uint64(d.int()), d.bool(), int(d.int())
 	m.Memory, m.Swap = d.int(), d.int()
 	m.CPUs = float64(d.int()) / 1000
-	m.PIDs, m.ReadOnlyRoot = d.int(), d.bool()
+	m.PIDs, m.ReadOnlyRoot, m.OwnFilter = d.int(), d.bool(), d.bool()
 }
 
 func (m *Exec) encode(e *encoder) {

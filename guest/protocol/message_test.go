@@ -19,7 +19,7 @@ func samples() []Message {
 		&Config{WorkDir: "/w", Env: []string{"A=1", "B="}, OpenFiles: 64, FileSize: 1 << 40},
 		&Facts{
 			Arch: "amd64", UID: 1000, GID: 1001, Groups: []int{1, 2}, Capabilities: 1 << 63, NoNewPrivs: true, Seccomp: 2,
-			Memory: 3, Swap: 4, CPUs: 0.25, PIDs: 5, ReadOnlyRoot: true,
+			Memory: 3, Swap: 4, CPUs: 0.25, PIDs: 5, ReadOnlyRoot: true, OwnFilter: true,
 		},
 		&Exec{Args: []string{"sh", "-c", "\xff\n"}, Env: []string{"K=v"}, Dir: "/d", Stdin: true},
 		&Exit{

@@ -20,6 +20,7 @@ func check(spec *core.Spec) func(*protocol.Facts) error {
 			unless(f.NoNewPrivs, "programs can gain privileges"),
 			unless(spec.Profile != core.Strict || f.ReadOnlyRoot, "the root file system is writable"),
 			weakened(spec, core.WeakenSeccomp, f.Seccomp == 2, "system calls are not filtered"),
+			weakened(spec, core.WeakenSeccomp, f.OwnFilter, "system calls pass through another filter than ours"),
 			weakened(spec, core.WeakenMemory, bounded(f.Memory, spec.Limits.Memory) && bounded(f.Swap, spec.Limits.Memory),
 				"memory is not limited to %d bytes (limit %d, with swap %d; 0 is none)", spec.Limits.Memory, f.Memory, f.Swap),
 			weakened(spec, core.WeakenCPU, f.CPUs > 0 && f.CPUs <= spec.Limits.CPUs*1.01,

@@ -10,6 +10,7 @@ import (
 // those that manage the machine: modules, mounts, namespaces, keys, clocks,
 // tracing of the kernel, io_uring. docs/security.md gives the reasons. It names
 // calls of both architectures; engines skip those that a kernel does not have.
+// The rule for unshare is the mark by which a runner knows it: see protocol.FilterMark.
 //
 //go:embed seccomp.json
 var seccompFile []byte

@@ -40,6 +40,7 @@ func Run(t *testing.T, scheme string) {
 		{"volumes", s.volumes},
 		{"errors", s.errors},
 		{"stalled", s.stalled},
+		{"other filter", s.otherFilter},
 		{"behind our back", s.behindOurBack},
 		{"kill ladder", s.killLadder},
 		{"kill means gone", s.killMeansGone},

@@ -1,0 +1,72 @@
+package drivertest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/internal/enginetest"
+)
+
+// otherFilter is an engine that filters system calls by its own profile, whatever it is told.
+func (s *suite) otherFilter(t *testing.T) {
+	real, err := url.Parse(enginetest.URL(t, s.scheme))
+	require.NoError(t, err)
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host = "http", "engine"
+			if strings.HasSuffix(r.In.URL.Path, "/containers/create") {
+				dropFilter(t, r.Out)
+			}
+		},
+		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", real.Path)
+		}},
+	}
+	socket := filepath.Join(t.TempDir(), "engine.sock")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
+	require.NoError(t, err)
+	server := &http.Server{Handler: proxy}
+	go func() { _ = server.Serve(l) }()
+	defer server.Close()
+	drv, err := core.Open(t.Context(), s.scheme+"://"+socket)
+	require.NoError(t, err)
+	defer drv.Close()
+	_, err = core.Start(t.Context(), drv, s.spec())
+	require.ErrorIs(t, err, core.ErrUnsupported)
+	require.ErrorContains(t, err, "another filter")
+	sb, err := core.Start(t.Context(), drv, s.spec(func(spec *core.Spec) { spec.Allow = []core.Weakening{core.WeakenSeccomp} }))
+	require.NoError(t, err)
+	require.Equal(t, "2\n", sh(t, sb, `sed -n "s/^Seccomp:[[:space:]]*//p" /proc/self/status`), "the engine's own filter is there")
+	require.NoError(t, sb.Stop(t.Context()))
+	require.Empty(t, s.census(t))
+}
+
+// dropFilter takes our profile out of a request to create a container.
+func dropFilter(t *testing.T, r *http.Request) {
+	var fields map[string]any
+	err := json.NewDecoder(r.Body).Decode(&fields)
+	if host, ok := fields["HostConfig"].(map[string]any); ok {
+		options, _ := host["SecurityOpt"].([]any)
+		host["SecurityOpt"] = slices.DeleteFunc(options, func(o any) bool { return strings.HasPrefix(o.(string), "seccomp=") })
+	} else {
+		fields["seccomp_policy"] = "default"
+	}
+	body, err2 := json.Marshal(fields)
+	if err != nil || err2 != nil {
+		t.Errorf("create request: %v, %v", err, err2)
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+}
