@@ -53,6 +53,9 @@ func driverCases() []Case {
 			want(e, "close the second driver", second.Close(), nil)
 			want(e, "a command here", e.sh(sb, "echo first"), "first\n")
 		}},
+		{ID: "driver/isolation", Title: "what Info says of the filter of system calls is what the kernel says", Level: Extended, Requires: core.CapIsolation, Run: func(e *Env) {
+			want(e, "Info.Isolation.Seccomp", e.run.info.Isolation.Seccomp, e.status(e.Sandbox(), "Seccomp") == "2")
+		}},
 		{ID: "driver/sandbox-info", Title: "a sandbox describes itself truly", Level: Extended, Requires: core.CapInfo, Run: sandboxInfo},
 	}
 }

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,13 +59,7 @@ func isolationCases() []Case {
 				want(e, "unshare "+flags+" succeeds", res.Success(), false)
 			}
 		}},
-		{ID: "isolation/setuid", Title: "a set-user-id program gives nothing", Run: func(e *Env) {
-			sb := e.Sandbox()
-			dir := e.Dir(sb)
-			e.sh(sb, "cd "+dir+"; cp \"$(command -v id)\" id; chmod 6755 id 2>/dev/null; true")
-			want(e, "its effective user", e.sh(sb, dir+"/id -u"), e.sh(sb, "id -u"))
-			want(e, "effective capabilities of what su starts", strings.Contains(string(e.exec(sb, core.Shell("su -c id </dev/null 2>/dev/null")).Stdout.Bytes()), "uid=0"), false)
-		}},
+		{ID: "isolation/setuid", Title: "a set-user-id program gives nothing", Run: setUserID},
 		{ID: "isolation/proc-masked", Title: "what /proc and /sys have for the host's root is masked or read-only", Run: procMasked},
 		{ID: "isolation/engine-socket", Title: "no socket of a container engine is in the sandbox", Run: func(e *Env) {
 			for _, p := range []string{"/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock", "/run/containerd/containerd.sock", "/run/crio/crio.sock"} {
@@ -102,6 +97,18 @@ func isolationCases() []Case {
 				want(e, script+" succeeds", e.exec(sb, core.Shell("("+script+") >/dev/null 2>&1")).Success(), false)
 			}
 			want(e, "the next command", e.sh(sb, "echo next"), "next\n")
+		}},
+		{ID: "isolation/first-process-status", Title: "the first process is neither root nor the workload, and as confined as that", Run: func(e *Env) {
+			sb := e.Sandbox()
+			own := strings.Fields(e.status(sb, "Uid"))
+			for _, id := range strings.Fields(e.statusOf(sb, "1", "Uid")) {
+				want(e, "user "+id+" of the first process is root's or the workload's", id == "0" || slices.Contains(own, id), false)
+			}
+			for _, set := range []string{"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"} {
+				want(e, set, e.statusOf(sb, "1", set), "0000000000000000")
+			}
+			want(e, "NoNewPrivs", e.statusOf(sb, "1", "NoNewPrivs"), "1")
+			want(e, "Seccomp", e.statusOf(sb, "1", "Seccomp"), "2")
 		}},
 		{ID: "isolation/standard", Title: "profile standard has a writable root layer and the same walls", Run: func(e *Env) {
 			sb := e.Own(func(s *core.Spec) { s.Profile = core.Standard })
@@ -141,7 +148,13 @@ func isolationCases() []Case {
 // status returns a field of the command's own /proc/self/status.
 func (e *Env) status(sb core.Backend, field string) string {
 	e.Helper()
-	for line := range strings.Lines(e.sh(sb, "cat /proc/self/status")) {
+	return e.statusOf(sb, "self", field)
+}
+
+// statusOf returns a field of a process's status.
+func (e *Env) statusOf(sb core.Backend, process, field string) string {
+	e.Helper()
+	for line := range strings.Lines(e.sh(sb, "cat /proc/"+process+"/status")) {
 		if value, ok := strings.CutPrefix(line, field+":"); ok {
 			return strings.TrimSpace(value)
 		}
@@ -153,6 +166,39 @@ func (e *Env) status(sb core.Backend, field string) string {
 func (e *Env) sees(sb core.Backend, arg string) bool {
 	e.Helper()
 	return strings.Contains(e.sh(sb, "for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' < $f 2>/dev/null; echo; done; true"), " "+arg+" ")
+}
+
+// setUserIDs starts set-user-id programs of root's, holds each up by a pipe that
+// is full, and prints the user IDs that it has.
+const setUserIDs = `rm -f full; mkfifo full && exec 3<>full && timeout 0.3 yes >&3 2>/dev/null
+n=0
+for f in $(find / -xdev -type f -user 0 -perm -4000 2>/dev/null); do
+	"$f" --help >&3 2>&3 </dev/null &
+	p=$! i=0
+	until [ "$(cat /proc/$p/comm 2>/dev/null)" != sh ] || [ $i = 40 ]; do sleep 0.05; i=$((i + 1)); done
+	sleep 0.1
+	echo "$f" $(grep Uid: /proc/$p/status 2>/dev/null)
+	kill -9 $p 2>/dev/null
+	n=$((n + 1))
+	[ $n = 3 ] && break
+done
+rm full`
+
+func setUserID(e *Env) {
+	sb := e.Sandbox()
+	dir := e.Dir(sb)
+	want(e, "su makes root of a command", strings.Contains(string(e.exec(sb, core.Shell("su -c id </dev/null 2>/dev/null")).Stdout.Bytes()), "uid=0"), false)
+	own := strings.Join(strings.Fields(e.status(sb, "Uid")), " ")
+	ran := 0
+	for line := range strings.Lines(e.sh(sb, "cd "+dir+"; "+setUserIDs)) {
+		if program, ids, ok := strings.Cut(strings.TrimSpace(line), " Uid: "); ok {
+			ran++
+			want(e, "user IDs of a running "+program, ids, own)
+		}
+	}
+	if ran == 0 {
+		e.Skipf("the image has no set-user-id program of root's that runs")
+	}
 }
 
 func readOnlyRoot(e *Env) {
@@ -178,9 +224,14 @@ func procMasked(e *Env) {
 }
 
 // survives runs a hostile script in a sandbox of its own: whatever it does, it
-// ends, the sandbox then works or says that it is lost, and the neighbour works.
+// ends, the sandbox then works or says that it is lost, the files of its
+// workspace are kept in any case, and the neighbour works.
 func survives(e *Env, script string) {
-	sb, neighbour := e.Own(), e.Sandbox()
+	var use []func(*core.Spec)
+	if _, keeps := core.AsDriver[core.Workspacer](e.Driver()); keeps {
+		use = append(use, workspace(e, "w"))
+	}
+	sb, neighbour := e.Own(use...), e.Sandbox()
 	e.upload(sb, "kept", []byte("kept"))
 	hostile := e.execute(e.Context(), sb, &core.Command{Shell: script, Timeout: time.Second})
 	want(e, "a neighbour meanwhile", e.sh(neighbour, "echo fine"), "fine\n")
@@ -202,4 +253,8 @@ func survives(e *Env, script string) {
 		want(e, "the next command", string(res.Stdout.Bytes()), "kept")
 	})
 	want(e, "a neighbour afterwards", e.sh(neighbour, "echo fine"), "fine\n")
+	if len(use) > 0 {
+		want(e, "stop", sb.Stop(e.Context()), nil)
+		want(e, "the file, in the next sandbox of the workspace", string(e.read(e.Own(use...), "kept", nil)), "kept")
+	}
 }

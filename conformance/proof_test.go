@@ -60,7 +60,7 @@ func (d declaring) Info(ctx context.Context) (*core.Info, error) {
 	}
 	info.Capabilities = append(info.Capabilities, core.CapIsolation, core.CapNetwork)
 	slices.Sort(info.Capabilities)
-	info.Isolation.Level, info.Isolation.Missing = "container", unable
+	info.Isolation.Level, info.Isolation.Seccomp, info.Isolation.Missing = "container", true, unable
 	return info, nil
 }
 

@@ -46,6 +46,7 @@ func infos() []Saboteur {
 		onInfo("driver/contradicts-itself", "driver/missing", "it says that it enforces a limit, and that it cannot", func(i *core.Info) {
 			i.Isolation.Missing = append(i.Isolation.Missing, core.WeakenMemory)
 		}),
+		onInfo("driver/filter-unknown", "driver/isolation", "it does not look whether system calls are filtered", func(i *core.Info) { i.Isolation.Seccomp = false }),
 		{Name: "driver/unsteady", Target: "driver/info-steady", Breaks: "it says now this, now that of its engine", arm: func() *methods {
 			var n atomic.Int64
 			return &methods{info: func(ctx context.Context, d core.Driver) (*core.Info, error) {

@@ -58,6 +58,13 @@ func walls() []Saboteur {
 		shows("isolation/disks", "isolation/devices", "it shows the host's disks", "ls /dev", func(out string, ok bool) (string, bool) { return out + "sda\n", ok }),
 		shows("isolation/makes-devices", "isolation/mknod", "it lets commands make devices", "mknod ", allowed),
 		shows("isolation/makes-namespaces", "isolation/namespaces", "it lets commands make user namespaces", "unshare -U", allowed),
+		onResult("isolation/effective-root", "isolation/setuid", "it lets set-user-id programs have another user", func(cmd *core.Command, r *core.Result) {
+			if strings.Contains(cmd.Shell, "-perm -4000") {
+				r.Stdout = capture([]byte(strings.ReplaceAll(string(r.Stdout.Bytes()), "Uid: 1000 1000", "Uid: 1000 0")), 0)
+			}
+		}),
+		shows("isolation/root-first", "isolation/first-process-status", "it runs the first process as root", "cat /proc/1/status", replaced("Uid:\t65532", "Uid:\t0")),
+		shows("isolation/first-keeps-capabilities", "isolation/first-process-status", "it leaves the first process its capabilities", "cat /proc/1/status", replaced("CapEff:\t0000000000000000", "CapEff:\t0000000000000020")),
 		shows("isolation/set-user-id", "isolation/setuid", "it honours set-user-id programs", "su -c id", func(string, bool) (string, bool) { return "uid=0(root) gid=0(root)\n", true }),
 		shows("isolation/proc-unmasked", "isolation/proc-masked", "it masks nothing of /proc", "(head -c 1 /proc/kcore", allowed),
 		shows("isolation/engine-mounted", "isolation/engine-socket", "it mounts the engine's socket", "test -e /var/run/docker.sock", allowed),
@@ -95,6 +102,20 @@ func walls() []Saboteur {
 		{Name: "isolation/dies-of-kill-all", Target: "isolation/kill-all", Breaks: "its sandbox hangs once a command has killed the runner", arm: hangs("kill -9 -1")},
 		{Name: "isolation/dies-of-bomb", Target: "isolation/fork-bomb", Breaks: "its sandbox hangs after a fork bomb", arm: hangs("b() {")},
 		{Name: "isolation/dies-of-storm", Target: "isolation/fork-storm", Breaks: "its sandbox hangs after a storm of forks", arm: hangs("f() {")},
+		{Name: "isolation/bomb-destroys", Target: "isolation/fork-bomb", Breaks: "it ends a sandbox with a fork bomb, and its files too", arm: func() *methods {
+			var gone sync.Map // by backend
+			return &methods{execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+				if _, yes := gone.Load(b); yes {
+					return nil, core.Errorf(core.ErrLost, "execute", "no such container")
+				}
+				res, err := b.Execute(ctx, cmd)
+				if strings.HasPrefix(cmd.Shell, "b() {") {
+					_ = b.(good).Remove(ctx, "kept", false) // which needs no room for a process
+					gone.Store(b, nil)
+				}
+				return res, err
+			}}
+		}},
 		onResult("limits/oom-is-137", "limits/memory", "it reports a death for want of memory as exit code 137", func(_ *core.Command, r *core.Result) {
 			if r.Reason == core.OutOfMemory {
 				r.Reason = core.Exited

@@ -70,6 +70,7 @@ func (s *sandbox) install() {
 	for _, name := range append(tools.Names(), "sh") {
 		s.fs.Install(binDir+"/"+name, kernel.Node{Mode: 0o755, Data: []byte(magic + name)})
 	}
+	s.fs.Install(binDir+"/su", kernel.Node{Mode: fs.ModeSetuid | 0o755, Data: []byte(magic + "su")})
 	wd := s.spec.Runtime.WorkDir
 	s.fs.Install(wd, kernel.Node{Mode: fs.ModeDir | 0o755, Owner: s.user, Volume: s.work})
 	if !s.mountWorkspace(wd) {

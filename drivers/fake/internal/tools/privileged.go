@@ -11,3 +11,12 @@ func mknod(t *tool) {
 }
 
 func unshare(t *tool) { t.errorf("unshare failed: Operation not permitted") }
+
+// su belongs to root and sets the user ID, which nothing honours here.
+func su(t *tool) {
+	if len(t.args) > 0 && t.args[0] == "--help" {
+		t.printf("Usage: su [options] [-] [<user> [<argument>...]]\n")
+		return
+	}
+	t.errorf("Authentication failure")
+}

@@ -67,6 +67,7 @@ var table = map[string]entry{
 	"sleep":     {run: sleep},
 	"sort":      {run: sortLines, flags: "bdfghnrVMcCsuzk:t:o:T:S:", long: "numeric-sort=n reverse=r unique=u key=k field-separator=t output=o stable=s human-numeric-sort=h version-sort=V ignore-case=f check=c zero-terminated=z general-numeric-sort=g"},
 	"stat":      {run: stat, flags: "c:p:Lft", long: "format=c printf=p dereference=L"},
+	"su":        {run: su, flags: "raw"},
 	"sync":      {run: sync},
 	"tac":       {run: tac},
 	"tail":      {run: tail, flags: "raw"},
