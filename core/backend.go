@@ -26,8 +26,9 @@ type Backend interface {
 
 	// Upload writes all of src to the file at path, as the workload user.
 	// Missing parents are made. The file appears whole or not at all, and one
-	// that is there already keeps its mode. Symbolic links are followed inside
-	// the sandbox. A relative path starts at the runtime's work directory.
+	// that is there already keeps its permission bits; those that set a user or
+	// group go, as the kernel has them go with every write. Symbolic links are
+	// followed inside the sandbox. A relative path starts at the runtime's work directory.
 	// Upload returns ErrIsDirectory for a directory, ErrNotRegular for a
 	// device, a FIFO or a socket, and ErrPermission where the workload user
 	// may not write. If src fails, by a panic too, Upload returns its error, an
@@ -51,8 +52,8 @@ type Backend interface {
 
 // UploadOptions changes how Upload writes a file. The zero value and nil are the defaults.
 type UploadOptions struct {
-	// Mode is the permission of a new file; 0 means 0644. A file that is there
-	// already keeps its mode unless Mode is set.
+	// Mode is the permission bits of a new file; 0 means 0644. A file that is
+	// there already keeps its own unless Mode is set.
 	Mode uint32
 }
 

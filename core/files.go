@@ -113,7 +113,7 @@ type Grepper interface {
 	Grep(ctx context.Context, pattern string, search *Search) (*Matches, error)
 }
 
-// Editor replaces literal text in a file, atomically and keeping its mode. An
+// Editor replaces literal text in a file, atomically and keeping its permission bits. An
 // old text with LF line ends matches a file with CRLF ends, and the new text
 // then gets CRLF. No match is ErrNotFound; several without all are
 // ErrConflict. It returns the number of replacements.

@@ -70,6 +70,26 @@ func TestUploadFollowsLinks(t *testing.T) {
 	require.ErrorIs(t, b.Upload(t.Context(), "nowhere", strings.NewReader(""), nil), core.ErrNotFound)
 }
 
+// What would run the new content with another's rights is no part of what a file keeps.
+func TestUploadKeepsPermissionBitsOnly(t *testing.T) {
+	const special = os.ModeSetuid | os.ModeSetgid | os.ModeSticky
+	b := open(t)
+	for name, write := range map[string]func() error{
+		"upload": func() error { return b.Upload(t.Context(), "file", strings.NewReader("new"), nil) },
+		"edit": func() error {
+			_, err := b.Edit(t.Context(), "file", "old", "new", false)
+			return err
+		},
+	} {
+		b.put(t, "file", "old")
+		require.NoError(t, os.Chmod(b.at("file"), special|0o751))
+		require.Equal(t, special|0o751, b.mode(t, "file"), name)
+		require.NoError(t, write(), name)
+		require.Equal(t, os.FileMode(0o751), b.mode(t, "file"), name)
+		require.Equal(t, "new", b.content(t, "file"))
+	}
+}
+
 func TestUploadRefusesWhatIsNoFile(t *testing.T) {
 	b := open(t)
 	b.put(t, "dir/file", "")
