@@ -6,6 +6,12 @@ import (
 )
 
 // Reason says how a command ended.
+//
+// The kernel does not tell which process it has killed for want of memory: it
+// counts such kills in the whole sandbox. So OutOfMemory is what a command gets
+// that died of SIGKILL while one was counted. If it was another command's, and
+// this one was killed by somebody at the same time, it is wrong; it is right for
+// a sandbox that runs one command at a time.
 type Reason string
 
 // How a command can end.
