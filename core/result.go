@@ -9,9 +9,8 @@ import (
 //
 // The kernel does not tell which process it has killed for want of memory: it
 // counts such kills in the whole sandbox. So OutOfMemory is what a command gets
-// that died of SIGKILL while one was counted. If it was another command's, and
-// this one was killed by somebody at the same time, it is wrong; it is right for
-// a sandbox that runs one command at a time.
+// that died of SIGKILL, if one was counted while it ran. When that was another
+// process's, and somebody killed this command in the same time, it is wrong.
 type Reason string
 
 // How a command can end.
