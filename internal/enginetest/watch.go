@@ -62,6 +62,9 @@ func OpenWatched(t testing.TB, scheme string) (core.Driver, *Watch) {
 		w.mu.Lock()
 		w.requests = append(w.requests, r.Method+" "+r.URL.Path)
 		w.mu.Unlock()
+		// Podman answers before it has read the last bytes of an archive. Without
+		// this the server takes those away from the proxy, which then cuts the answer off.
+		_ = http.NewResponseController(rw).EnableFullDuplex() // of its own writer, which can
 		proxy.ServeHTTP(rw, r)
 	})}
 	served := make(chan struct{})
