@@ -21,7 +21,7 @@ import (
 const (
 	stopPatience = 10 * time.Second
 	stopLook     = 100 * time.Millisecond
-	stopQuiet    = 3 // looks in a row that must find nothing
+	stopQuiet    = 5 // looks in a row that must find nothing
 )
 
 // Build uses the classic builder, which every engine has.

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -73,6 +74,14 @@ func ImageID(t testing.TB, scheme, ref string) string {
 	var img ListedImage
 	decode(t, call(t, scheme, http.MethodGet, "/v1.40/images/"+url.PathEscape(ref)+"/json", nil, http.StatusOK), &img)
 	return img.ID
+}
+
+// HasImage reports whether there is an image of this name.
+func HasImage(t testing.TB, scheme, ref string) bool {
+	t.Helper()
+	var img ListedImage
+	answer := call(t, scheme, http.MethodGet, "/v1.40/images/"+url.PathEscape(ref)+"/json", nil, http.StatusOK, http.StatusNotFound)
+	return json.Unmarshal(answer, &img) == nil && img.ID != ""
 }
 
 // BuildContainers lists the containers that Podman builds in, which it does not list otherwise. Docker has none.

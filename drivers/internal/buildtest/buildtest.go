@@ -38,6 +38,7 @@ func Run(t *testing.T, scheme string) {
 		{"no trace of the source", s.noTrace},
 		{"failing step", s.failingStep},
 		{"cancel", s.cancel},
+		{"cancel anywhere", s.cancelAnywhere},
 		{"one build for all", s.oneBuildForAll},
 		{"cache", s.cache},
 		{"flood", s.flood},

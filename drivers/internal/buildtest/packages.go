@@ -143,7 +143,10 @@ func (s *suite) seeds(t *testing.T) {
 
 func (s *suite) npm(t *testing.T) {
 	debian(t)
-	registry := host(t, "npm", "config", "get", "registry")
+	registry := "https://registry.npmjs.org"
+	if _, err := exec.LookPath("npm"); err == nil { // else nobody has set another one here
+		registry = host(t, "npm", "config", "get", "registry")
+	}
 	needs(t, registry+"/react")
 	ca, err := os.ReadFile("/etc/ssl/certs/ca-certificates.crt")
 	if err != nil {
