@@ -214,6 +214,18 @@ func (s *suite) join(t *testing.T) {
 	require.WithinDuration(t, want.Created, got.Created, time.Minute)
 	want.Created = got.Created // one is by the engine's clock
 	require.Equal(t, want, got)
+
+	// A visitor whose runner does not end a command takes nothing from the owner, and gets another runner.
+	res, err := joined.Execute(t.Context(), &core.Command{Shell: stopAll("/.caisson/guest runner ") + "; sleep 60", Timeout: time.Second})
+	require.ErrorIs(t, err, core.ErrResource)
+	require.Equal(t, core.TimedOut, res.Reason)
+	require.Equal(t, "visitor\n", sh(t, joined, "echo visitor"))
+	require.Equal(t, "owner\n", sh(t, sb, "echo owner"))
+}
+
+// stopAll is a script that stops every process with the given command line.
+func stopAll(line string) string {
+	return `for p in /proc/[0-9]*; do [ "$(tr '\0' ' ' < $p/cmdline)" = "` + line + `" ] && kill -STOP ${p#/proc/}; done`
 }
 
 // restarted is attach with a restart of the sandbox by who has taken it: that
@@ -224,8 +236,7 @@ func (s *suite) restarted(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, after.Stop(t.Context())) }()
 	res, err := after.Execute(t.Context(), &core.Command{
-		Shell:   `for p in /proc/[0-9]*; do [ "$(tr '\0' ' ' < $p/cmdline)" = "/.caisson/guest runner -alone " ] && kill -STOP ${p#/proc/}; done; sleep 60`,
-		Timeout: time.Second,
+		Shell: stopAll("/.caisson/guest runner -alone ") + "; sleep 60", Timeout: time.Second,
 	})
 	require.NoError(t, err)
 	require.Equal(t, core.TimedOut, res.Reason)
