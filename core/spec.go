@@ -75,7 +75,8 @@ type Spec struct {
 	// Labels are put on every engine object of the sandbox, each key under
 	// LabelPrefix. They can be read by everyone who can reach the engine.
 	Labels map[string]string
-	// Owner is a stable id of whoever may adopt and collect the sandbox.
+	// Owner is a stable id of whoever may adopt and collect the sandbox. Like
+	// Workspace, it is in a label as it is, and read by who can reach the engine.
 	Owner string
 	// Workspace names the storage of the work directory, among those of Owner,
 	// which must then be set. It is kept when the sandbox is stopped or lost, and

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// MaxIDBytes bounds the id of a session. Any bytes are allowed.
+// MaxIDBytes bounds the id of a session. Any bytes are allowed. Whoever can ask
+// the engine reads ids in labels; where they must not, use a hash of them as the id.
 const MaxIDBytes = 256
 
 // LabelSession is the label of a session's sandbox. Its value is the id,
@@ -20,8 +21,8 @@ const LabelSession = "session"
 const LabelPool = "pool"
 
 // A workspace is named by the id of its session, or at random if it was made
-// before it was known whose it would be. Drivers hash what they get, so no name
-// on the engine and no path shows an id.
+// before it was known whose it would be. Drivers hash what they get for names and
+// paths. Labels hold it as it is, so that another process can tell whose it is.
 const (
 	sessionPrefix = "session/"
 	poolPrefix    = "pool/"
