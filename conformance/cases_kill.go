@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -99,6 +100,8 @@ func killCases() []Case {
 				}
 			})
 		}},
+		{ID: "kill/restart-truth", Title: "a timeout that nothing but a restart of the sandbox can keep is kept, and the result says so", Level: Gold, Serial: true, Timeout: time.Minute, Requires: core.CapIsolation, Run: restartTruth},
+		{ID: "kill/stopped-runner", Title: "a command that stops all others keeps no call beyond its time, also while a file is on its way", Level: Gold, Serial: true, Timeout: time.Minute, Requires: core.CapIsolation, Run: stoppedRunner},
 		{ID: "kill/storm", Title: "of 40 hostile trees, timed out and cancelled, not one process is left", Level: Gold, Serial: true, Timeout: 3 * time.Minute, Run: storm},
 	}
 	for _, tree := range trees {
@@ -221,6 +224,47 @@ func sparesOthers(e *Env) {
 		want(e, "its output", string(other.res.Stdout.Bytes()), "finished\n")
 	}
 	want(e, "error of the other command", other.err, nil)
+}
+
+// stopAll stops whatever the workload may signal, which a runner is too.
+const stopAll = "kill -STOP -1; sleep 60"
+
+func restartTruth(e *Env) {
+	sb := e.Own()
+	e.sh(sb, "echo kept > file; echo kept > /tmp/file")
+	e.within(13*time.Second, "all processes stopped, with a timeout of 1 s", func() {
+		res := e.exec(sb, &core.Command{Shell: stopAll, Timeout: time.Second})
+		want(e, "Reason", res.Reason, core.TimedOut)
+		want(e, "the file in /tmp is still there", e.exec(sb, core.Program("test", "-e", "/tmp/file")).Success(), !res.Restarted)
+	})
+	want(e, "the file in the work directory", e.sh(sb, "cat file"), "kept\n")
+}
+
+func stoppedRunner(e *Env) {
+	sb := e.Own()
+	stopping := e.execute(e.Context(), sb, core.Shell(stopAll))
+	pause(e, 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(e.Context(), 2*time.Second)
+	defer cancel()
+	e.within(13*time.Second, "upload of 8 MiB under a deadline of 2 s", func() {
+		want(e, "an error of the upload", sb.Upload(ctx, "file", bytes.NewReader(noise(8<<20)), nil) != nil, true)
+	})
+	e.within(13*time.Second, "a command with a timeout of 1 s", func() {
+		res, err := sb.Execute(e.Context(), &core.Command{Shell: "sleep 60", Timeout: time.Second})
+		if err != nil {
+			wantCode(e, "a command with a timeout of 1 s", err, core.ErrLost)
+			return
+		}
+		want(e, "Reason", res.Reason, core.TimedOut)
+	})
+	e.within(13*time.Second, "the next command", func() {
+		if res, err := sb.Execute(e.Context(), core.Shell("echo next")); err != nil {
+			wantCode(e, "the next command", err, core.ErrLost)
+		} else {
+			want(e, "the next command", string(res.Stdout.Bytes()), "next\n")
+		}
+	})
+	e.ended(stopping, 5*time.Second, "the command that stopped the others")
 }
 
 func storm(e *Env) {

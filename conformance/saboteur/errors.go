@@ -38,6 +38,14 @@ func failures() []Saboteur {
 				return err
 			})
 		}},
+		{Name: "errors/cause-alone", Target: "errors/cause", Breaks: "it returns the reason that the caller had for cancelling a context, and no more", arm: func() *methods {
+			return onErrors(func(ctx context.Context, err error) error {
+				if err != nil && ctx.Err() != nil && !errors.Is(context.Cause(ctx), ctx.Err()) {
+					return context.Cause(ctx)
+				}
+				return err
+			})
+		}},
 		onExecute("errors/lost-and-unavailable", "errors/one-outcome", "it says both that a command may have run and that nothing happened", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
 			res, err := b.Execute(ctx, cmd)
 			if res != nil && (errors.Is(err, core.ErrLost) || errors.Is(err, core.ErrIndeterminate)) {

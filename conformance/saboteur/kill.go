@@ -60,6 +60,25 @@ func kills() []Saboteur {
 				r.Stdout.Truncated = false
 			}
 		}),
+		onResult("kill/restart-untold", "kill/restart-truth", "it restarts a sandbox without a word", func(_ *core.Command, r *core.Result) { r.Restarted = false }),
+		{Name: "kill/stuck-behind-upload", Target: "kill/stopped-runner", Breaks: "its commands wait behind an upload that its sandbox does not take", arm: func() *methods {
+			var stuck sync.Map // by backend
+			return &methods{
+				upload: func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+					err := b.Upload(ctx, p, src, o)
+					if errors.Is(err, context.DeadlineExceeded) {
+						stuck.Store(b, nil)
+					}
+					return err
+				},
+				execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+					if _, yes := stuck.Load(b); yes {
+						_ = wait(ctx, 14*time.Second)
+					}
+					return b.Execute(ctx, cmd)
+				},
+			}
+		}},
 		onExecute("kill/cancel-late", "kill/cancel-result", "it notices a cancelled context after three seconds", func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
 			late, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 			defer cancel(nil)

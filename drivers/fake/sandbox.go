@@ -140,12 +140,29 @@ func (s *sandbox) open(ctx context.Context, alone bool) (io.ReadWriteCloser, err
 // does when the runner is killed, and ends all that the runner has started.
 func (s *sandbox) serve(p *kernel.Process, stream io.ReadWriteCloser) int {
 	p.OnKill(func() { _ = stream.Close() })
-	err := runner.Serve(stream, newSystem(s, p))
+	err := runner.Serve(halting{stream, p}, newSystem(s, p))
 	p.KillJobs()
 	if err != nil {
 		return 1
 	}
 	return 0
+}
+
+// halting is the stream of a runner, which hears and says nothing while its process is stopped.
+type halting struct {
+	io.ReadWriteCloser
+	runner *kernel.Process
+}
+
+func (h halting) Read(b []byte) (int, error) {
+	n, err := h.ReadWriteCloser.Read(b)
+	h.runner.Awake()
+	return n, err
+}
+
+func (h halting) Write(b []byte) (int, error) {
+	h.runner.Awake()
+	return h.ReadWriteCloser.Write(b)
 }
 
 // hostEnd is the host's end of the stream to a runner.

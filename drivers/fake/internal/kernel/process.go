@@ -181,6 +181,23 @@ func (p *Process) proceed() {
 	}
 }
 
+// Awake waits while the process is stopped, unless it is killed. It may be called from any goroutine.
+func (p *Process) Awake() {
+	for p.paused.Load() {
+		p.kernel.mu.Lock()
+		stopped, resumed := p.stopped, p.resumed.next()
+		p.kernel.mu.Unlock()
+		if !stopped {
+			return
+		}
+		select {
+		case <-resumed:
+		case <-p.killed:
+			return
+		}
+	}
+}
+
 // Check is a call that does nothing, for programs that compute for long.
 func (p *Process) Check() { p.check() }
 
