@@ -38,6 +38,18 @@ func (w *Watch) Requests(ending string) []string {
 // OpenWatched is Open with something between driver and engine that notes every request.
 func OpenWatched(t testing.TB, scheme string) (core.Driver, *Watch) {
 	t.Helper()
+	w := new(Watch)
+	drv, err := core.Open(t.Context(), scheme+"://"+w.listen(t, scheme))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = drv.Close() })
+	return drv, w
+}
+
+// listen puts w before the tests' engine, until t ends, and returns its socket.
+func (w *Watch) listen(t testing.TB, scheme string) string {
+	t.Helper()
 	engine, err := url.Parse(URL(t, scheme))
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +63,6 @@ func OpenWatched(t testing.TB, scheme string) (core.Driver, *Watch) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := new(Watch)
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "engine"})
 	proxy.FlushInterval = -1
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -72,15 +83,10 @@ func OpenWatched(t testing.TB, scheme string) (core.Driver, *Watch) {
 		defer close(served)
 		_ = server.Serve(listener) // until it is closed
 	}()
-	drv, err := core.Open(t.Context(), scheme+"://"+listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
-		_ = drv.Close()
 		_ = server.Close()
 		<-served
 		transport.CloseIdleConnections()
 	})
-	return drv, w
+	return listener.Addr().String()
 }
