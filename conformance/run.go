@@ -11,7 +11,8 @@ import (
 // Run runs the suite as subtests of t, named by the IDs of the cases. They run
 // beside each other, more of them than -parallel says because most of a case's
 // time is waiting; with a -run or -skip that selects subtests, one after the other.
-func Run(t *testing.T, h *Harness) {
+// It returns how the cases went that were run.
+func Run(t *testing.T, h *Harness) []Result {
 	t.Helper()
 	started := time.Now()
 	r, err := open(t.Context(), h)
@@ -44,6 +45,7 @@ func Run(t *testing.T, h *Harness) {
 			conclude(t, &cases[i], &res)
 		})
 	}
+	return results
 }
 
 // ahead runs the cases in the background and returns what waits for the result
