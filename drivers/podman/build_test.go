@@ -7,3 +7,5 @@ import (
 )
 
 func TestBuilds(t *testing.T) { buildtest.Run(t, "podman") }
+
+func TestPackages(t *testing.T) { buildtest.Packages(t, "podman") }

@@ -22,16 +22,16 @@ type suite struct {
 	name   string // of every runtime that the suite builds
 }
 
-// Run runs every test on the tests' engine of the scheme. At its end nothing of it may be left there.
+// test is one of the suite's.
+type test struct {
+	name string
+	run  func(*testing.T)
+}
+
+// Run runs the tests of how runtimes are built, on the tests' engine of the scheme.
 func Run(t *testing.T, scheme string) {
-	if testing.Short() {
-		t.Skip("builds images for minutes; run without -short")
-	}
 	s := newSuite(t, scheme)
-	for _, test := range []struct {
-		name string
-		run  func(*testing.T)
-	}{
+	s.run(t, []test{
 		{"injections", s.injections},
 		{"contract", s.contract},
 		{"exact arguments", s.exactArguments},
@@ -44,20 +44,38 @@ func Run(t *testing.T, scheme string) {
 		{"flood", s.flood},
 		{"prune", s.prune},
 		{"prune beside others", s.pruneBeside},
+	})
+}
+
+// Packages runs the tests of each package manager with packages as its users
+// have them, on the tests' engine of the scheme. What a manager does with them
+// depends on the base image alone, not on the engine's version.
+func Packages(t *testing.T, scheme string) {
+	s := newSuite(t, scheme)
+	s.run(t, []test{
 		{"apt", s.apt},
 		{"pip", s.pip},
 		{"seeds", s.seeds},
 		{"npm", s.npm},
 		{"cargo", s.cargo},
-	} {
+	})
+}
+
+// run runs tests one after the other. At their end nothing of the suite may be left on the engine.
+func (s *suite) run(t *testing.T, tests []test) {
+	for _, test := range tests {
 		t.Run(test.name, test.run)
 	}
 	s.requireNothingLeft(t)
 }
 
-// newSuite returns the suite of the tests' engine of the scheme. Its images are removed when t ends.
+// newSuite returns the suite of the tests' engine of the scheme. Its images are
+// removed when t ends. With -short it skips t.
 func newSuite(t *testing.T, scheme string) *suite {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("builds images for minutes; run without -short")
+	}
 	s := &suite{scheme: scheme, driver: enginetest.Open(t, scheme), name: "buildtest-" + strings.ToLower(rand.Text()[:12])}
 	t.Cleanup(func() { s.removeImages(t) })
 	return s

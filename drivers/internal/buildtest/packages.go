@@ -94,7 +94,7 @@ func (s *suite) pip(t *testing.T) {
 	index.add(t, "caisson-sample", "2.0.0")
 	index.add(t, "caisson-helper", "0.1.0")
 	rt := s.runtime(func(rt *core.Runtime) {
-		rt.BaseImage = s.standIn(t, "python3-pip")
+		rt.BaseImage = s.standIn(t, core.PackageSource{}, debianInstall+"python3-pip")
 		rt.Packages = []string{"caisson-sample[more]>=1,<2"}
 		rt.Source = core.PackageSource{Index: index.url, CA: index.ca}
 	})
@@ -107,19 +107,26 @@ func (s *suite) pip(t *testing.T) {
 	require.NotContains(t, err.Error(), "s3cret")
 }
 
-// standIn returns an image with Debian packages, which stands in for a base image that cannot be had here.
-func (s *suite) standIn(t *testing.T, packages string) string {
+// standIn returns an image made by setup commands, which stands in for a base image that cannot be had here.
+func (s *suite) standIn(t *testing.T, source core.PackageSource, setup ...string) string {
 	t.Helper()
-	rt := s.runtime(func(rt *core.Runtime) { rt.SetupCommands = []string{debianInstall + packages} })
+	rt := s.runtime(func(rt *core.Runtime) { rt.Source, rt.SetupCommands = source, setup })
 	s.prepare(t, rt)
 	return s.image(t, rt)
+}
+
+// npmFrom is a setup command that installs npm as the images of Node have it,
+// from a registry: Debian's comes in three hundred packages.
+func npmFrom(registry string) string {
+	fetch := `import io, sys, tarfile, urllib.request as web; tarfile.open(fileobj=io.BytesIO(web.urlopen(sys.argv[1]).read())).extractall("/usr/local/lib")`
+	return "python3 -c '" + fetch + "' " + registry + "/npm/-/npm-10.9.2.tgz && mv /usr/local/lib/package /usr/local/lib/npm && ln -s ../lib/npm/bin/npm-cli.js /usr/local/bin/npm"
 }
 
 // seeds builds the built-in runtimes for Python with nothing changed but the
 // base image and the index, which has wheels of the same names.
 func (s *suite) seeds(t *testing.T) {
 	debian(t)
-	index, base := newIndex(t, "builder", "s3cret"), s.standIn(t, "python3-pip")
+	index, base := newIndex(t, "builder", "s3cret"), s.standIn(t, core.PackageSource{}, debianInstall+"python3-pip")
 	modules := map[string]string{"scikit-learn": "sklearn"}
 	for _, name := range []string{"python-datascience", "python-web", "python-minimal"} {
 		rt, err := runtimes.Get(name)
@@ -156,7 +163,7 @@ func (s *suite) npm(t *testing.T) {
 	// The built-in runtime, on what stands in for its base image.
 	rt, err := runtimes.Get("node-react")
 	require.NoError(t, err)
-	rt.Name, rt.BaseImage = s.name, s.standIn(t, "nodejs npm")
+	rt.Name, rt.BaseImage = s.name, s.standIn(t, core.PackageSource{CA: ca}, debianInstall+"nodejs", npmFrom(registry))
 	rt.Packages = append(rt.Packages, "cowsay@1.6.0")
 	rt.Source.CA, rt.Source.Index = ca, registry
 	minimal, err := runtimes.Get("node-minimal")

@@ -31,9 +31,6 @@ var perEngine = []string{
 
 // Same checks that a runtime is the same on the tests' engines of two schemes.
 func Same(t *testing.T, a, b string) {
-	if testing.Short() {
-		t.Skip("builds images for minutes; run without -short")
-	}
 	seen := map[string][]string{}
 	for _, scheme := range []string{a, b} {
 		s := newSuite(t, scheme)
