@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -83,6 +84,12 @@ func (s *subject) commands(ctx context.Context) error {
 	})
 	p50 := median(ours)
 	s.add(figure{what: "true, p50 alone", calls: calls, ours: round(p50), wanted: "under 3ms", met: p50 < 3*time.Millisecond})
+	slow := slices.Concat(ours...).at(99)
+	tail := float64(slices.Concat(exec...).at(50)) / float64(slow)
+	s.add(figure{
+		what: "true, p99 against an exec's p50", calls: calls, ours: round(slow), theirs: round(slices.Concat(exec...).at(50)),
+		ratio: timesText(tail), wanted: "at least 10x", met: tail >= 10,
+	})
 	over := 1 / ratio(bare, ours)
 	s.add(figure{
 		what: "true, against a start inside", calls: calls, ours: spread(ours), theirs: spread(bare),

@@ -267,8 +267,8 @@ func resetSignals() {
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func preferVictim(pid int) {
-	path := [32]byte{'/', 'p', 'r', 'o', 'c', '/'}
+func preferVictim(victim int) {
+	pid, path := victim, [32]byte{'/', 'p', 'r', 'o', 'c', '/'}
 	digits := 1
 	for n := pid; n >= 10; n /= 10 {
 		digits++
@@ -282,8 +282,9 @@ func preferVictim(pid int) {
 		path[6+digits+i] = file[i]
 	}
 	fd, errno := raw(unix.SYS_OPENAT, 0, uintptr(unsafe.Pointer(&path)), unix.O_WRONLY, 0)
-	// The kernel lets the leader go on a moment before it gives the file to the command's user.
-	for tries := 0; errno == syscall.EACCES && tries < 50; tries++ {
+	// The kernel lets the leader go on a moment before it gives the file to the
+	// command's user, and takes it back when the command ends.
+	for tries := 0; errno == syscall.EACCES && tries < 50 && !ended(victim); tries++ {
 		pause := [2]uint64{0, 1e5}
 		raw(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&pause)), 0, 0, 0)
 		fd, errno = raw(unix.SYS_OPENAT, 0, uintptr(unsafe.Pointer(&path)), unix.O_WRONLY, 0)
@@ -294,6 +295,17 @@ func preferVictim(pid int) {
 	score := [4]byte{'1', '0', '0', '0'}
 	raw(unix.SYS_WRITE, fd, uintptr(unsafe.Pointer(&score)), 4, 0)
 	raw(unix.SYS_CLOSE, fd, 0, 0, 0)
+}
+
+// ended reports whether a child has ended. It leaves it to be reaped.
+//
+//go:nosplit
+//go:norace
+//go:nocheckptr
+func ended(pid int) bool {
+	var info [16]uint64 // siginfo_t; all zero if there is nothing to tell
+	_, errno := raw(unix.SYS_WAITID, unix.P_PID, uintptr(pid), uintptr(unsafe.Pointer(&info)), unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL)
+	return errno != 0 || info[0] != 0
 }
 
 //go:nosplit
