@@ -151,6 +151,7 @@ func (p *Pool) Ready() int {
 // it. Without a warm one it does what PoolOptions.Exhausted says. It returns
 // ErrStopped after Close.
 func (p *Pool) Claim(ctx context.Context) (*core.Sandbox, error) {
+	defer p.poke()
 	sb, err := p.claim(ctx)
 	if sb == nil && err == nil {
 		return p.start(ctx)
@@ -158,7 +159,9 @@ func (p *Pool) Claim(ctx context.Context) (*core.Sandbox, error) {
 	return sb, err
 }
 
-// claim is Claim, but returns nil where that starts a sandbox.
+// claim is Claim, but returns nil where that starts a sandbox. The caller pokes
+// once it has what it wants: the engine, if it started the next one meanwhile,
+// would take longer to hand this one over.
 func (p *Pool) claim(ctx context.Context) (*core.Sandbox, error) {
 	for {
 		w, waiter, err := p.take()
@@ -183,7 +186,6 @@ func (p *Pool) claim(ctx context.Context) (*core.Sandbox, error) {
 
 // take takes a sandbox out of the pool. Without one it returns a waiter if the claim is to wait, and else nothing.
 func (p *Pool) take() (*warm, chan claim, error) {
-	defer p.poke()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -200,6 +202,7 @@ func (p *Pool) take() (*warm, chan claim, error) {
 	case ExhaustedWait:
 		waiter := make(chan claim, 1)
 		p.waiters = append(p.waiters, waiter)
+		p.poke()
 		return nil, waiter, nil
 	default:
 		return nil, nil, nil

@@ -58,6 +58,48 @@ func TestPoolKeepsSandboxesWarm(t *testing.T) {
 	})
 }
 
+// TestPoolFillsItselfAfterTheClaim: a start takes the engine's time, which whoever claims would have to wait for.
+func TestPoolFillsItselfAfterTheClaim(t *testing.T) {
+	claims := map[string]func(*testing.T, core.Driver) func() error{
+		"pool": func(t *testing.T, d core.Driver) func() error {
+			p := openPool(t, d, &sessions.PoolOptions{Min: 1})
+			return func() error {
+				sb, err := p.Claim(t.Context())
+				if err != nil {
+					return err
+				}
+				return sb.Stop(t.Context())
+			}
+		},
+		"manager": func(t *testing.T, d core.Driver) func() error {
+			m := manageOn(t, d, &sessions.Options{Pool: &sessions.PoolOptions{Min: 1}})
+			return func() error {
+				_, err := m.GetOrCreate(t.Context(), "user", nil)
+				return err
+			}
+		},
+	}
+	for name, open := range claims {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &slow{Driver: fake.New(nil)}
+				claim := open(t, d)
+				synctest.Wait()
+				require.EqualValues(t, 1, d.starts.Load())
+				d.Inject(fake.SlowStream)
+				done := make(chan error)
+				go func() { done <- claim() }()
+				synctest.Wait()
+				require.EqualValues(t, 1, d.starts.Load(), "it starts another one during the claim")
+				require.NoError(t, <-done)
+				d.Clear(fake.SlowStream)
+				synctest.Wait()
+				require.EqualValues(t, 2, d.starts.Load())
+			})
+		})
+	}
+}
+
 func TestPoolExhausted(t *testing.T) {
 	tests := []struct {
 		name  string

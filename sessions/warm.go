@@ -94,6 +94,7 @@ func (m *Manager) claimWarm(ctx context.Context, id string, want *request) (*cor
 	if p == nil || kept {
 		return nil, nil
 	}
+	defer p.poke()
 	sb, err := p.claim(ctx)
 	if sb == nil || m.files == nil {
 		return sb, err
