@@ -132,13 +132,14 @@ func (b *bench) idle(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	// What is made once per process, whatever the number of sessions, is no session's.
-	if _, err := m.GetOrCreate(ctx, "first", nil); err != nil {
+	// What is made once per process, as the connections to the engine that are
+	// kept, is no session's, whatever the number of those.
+	if err := b.fill(ctx, m, "first ", atOnce); err != nil {
 		return err
 	}
 	memory, goroutines := usage()
 	began := time.Now()
-	if err := b.fill(ctx, m); err != nil {
+	if err := b.fill(ctx, m, "", b.live); err != nil {
 		return err
 	}
 	fmt.Printf("%-8s %d sessions created in %v\n", b.name, b.live, time.Since(began).Round(time.Millisecond))
@@ -156,16 +157,16 @@ func (b *bench) idle(ctx context.Context) (err error) {
 	return nil
 }
 
-// fill creates the sessions, a few at a time.
-func (b *bench) fill(ctx context.Context, m *sessions.Manager) error {
+// fill creates n sessions, a few at a time.
+func (b *bench) fill(ctx context.Context, m *sessions.Manager, prefix string, n int) error {
 	var all sync.WaitGroup
 	places := make(chan struct{}, atOnce)
-	errs := make([]error, b.live)
-	for i := range b.live {
+	errs := make([]error, n)
+	for i := range n {
 		places <- struct{}{}
 		all.Go(func() {
 			defer func() { <-places }()
-			_, errs[i] = m.GetOrCreate(ctx, fmt.Sprint(i), nil)
+			_, errs[i] = m.GetOrCreate(ctx, prefix+fmt.Sprint(i), nil)
 		})
 	}
 	all.Wait()
