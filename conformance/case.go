@@ -62,8 +62,11 @@ type Case struct {
 	Needs []string
 	// Timeout bounds the case; 0 means DefaultTimeout.
 	Timeout time.Duration
-	// Serial keeps every other case of the run from running beside it.
+	// Serial keeps every other case of the run, but for those that wait, from running beside it.
 	Serial bool
+	// Waits is for a case that does little but wait for seconds: it begins before
+	// the others, and they do not wait for it.
+	Waits bool
 	// Run tests the promise.
 	Run func(e *Env)
 }

@@ -26,7 +26,7 @@ func limitCases() []Case {
 		}},
 		{ID: "limits/cpu", Title: "4 spinning processes get no more than the CPUs of the limit", Level: Extended, Requires: core.CapLimitCPU, Timeout: time.Minute, Serial: true, Run: func(e *Env) {
 			sb := e.Own(func(s *core.Spec) { s.Limits.CPUs = 0.5 })
-			spin := "timeout 1 sh -c 'while :; do :; done'"
+			spin := "timeout 0.5 sh -c 'while :; do :; done'"
 			start := time.Now()
 			res := e.exec(sb, core.Shell(strings.Repeat(spin+" & ", 4)+"wait"))
 			wall := time.Since(start)

@@ -83,7 +83,7 @@ func streamCases() []Case {
 			want(e, "total of stderr", res.Stderr.Total, 1_000_000)
 			want(e, "kept of stdout", len(res.Stdout.Bytes()), core.DefaultOutputLimit)
 		}},
-		{ID: "streams/writer-blocks", Title: "a writer that blocks does not keep Execute beyond its timeout", Level: Gold, Run: func(e *Env) {
+		{ID: "streams/writer-blocks", Title: "a writer that blocks does not keep Execute beyond its timeout", Level: Gold, Waits: true, Run: func(e *Env) {
 			sb := e.Sandbox()
 			r, w := io.Pipe()
 			e.Cleanup(func() { _ = r.Close() })

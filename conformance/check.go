@@ -19,7 +19,7 @@ type Options struct {
 	Level Level
 	// Run, if set, keeps the cases whose ID it matches.
 	Run *regexp.Regexp
-	// Parallel is how many cases run at once; 0 means 16.
+	// Parallel is how many cases run at once, beside those that wait; 0 means 16.
 	Parallel int
 	// Log, if set, is told of every case as it ends, a line each.
 	Log io.Writer
@@ -102,9 +102,17 @@ func Check(ctx context.Context, h *Harness, opts *Options) (*Report, error) {
 	return rep, nil
 }
 
-// schedule calls execute for each case, first for those that are not serial, so
-// many at once. Once the context has ended it begins no more.
+// schedule calls execute for each case: for those that wait at once, then for
+// those that are not serial, so many at a time, then for the serial ones. Once
+// the context has ended it begins no more.
 func schedule(ctx context.Context, cases []Case, parallel int, execute func(i int)) {
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	for i := range cases {
+		if cases[i].Waits && ctx.Err() == nil {
+			waiting.Go(func() { execute(i) })
+		}
+	}
 	for _, serial := range []bool{false, true} {
 		n := cmp.Or(parallel, defaultParallel)
 		if serial {
@@ -113,7 +121,7 @@ func schedule(ctx context.Context, cases []Case, parallel int, execute func(i in
 		slots := make(chan struct{}, n)
 		var all sync.WaitGroup
 		for i := range cases {
-			if cases[i].Serial != serial || ctx.Err() != nil {
+			if cases[i].Waits || cases[i].Serial != serial || ctx.Err() != nil {
 				continue
 			}
 			slots <- struct{}{}
