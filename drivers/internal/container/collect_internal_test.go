@@ -22,7 +22,7 @@ type builder struct {
 func (b *builder) now() time.Time { return time.Now().Add(b.ahead) }
 
 func (b *builder) Now(context.Context) (time.Time, error)               { return b.now(), nil }
-func (b *builder) Containers(context.Context, string) ([]Status, error) { return nil, nil }
+func (b *builder) Containers(context.Context, ...string) ([]Status, error) { return nil, nil }
 func (b *builder) Volumes(context.Context, string) ([]Volume, error)    { return nil, nil }
 func (b *builder) Images(_ context.Context, _ string) ([]Listed, error) { return b.images, nil }
 func (b *builder) RemoveImage(_ context.Context, ref string) error {
@@ -61,7 +61,7 @@ type skewed struct {
 	volumes    []Volume
 }
 
-func (s *skewed) Containers(context.Context, string) ([]Status, error) { return s.containers, nil }
+func (s *skewed) Containers(context.Context, ...string) ([]Status, error) { return s.containers, nil }
 func (s *skewed) Volumes(_ context.Context, label string) ([]Volume, error) {
 	if label != core.LabelPrefix+"="+kindWorkspace {
 		return nil, nil

@@ -59,8 +59,8 @@ type Engine interface {
 	// Signal sends a signal, as in "SIGUSR1", to PID 1.
 	Signal(ctx context.Context, name, signal string) error
 	Inspect(ctx context.Context, name string) (*Status, error)
-	// Containers lists the containers with a label, KEY=VALUE, in every state.
-	Containers(ctx context.Context, label string) ([]Status, error)
+	// Containers lists the containers that have every label, KEY=VALUE, in every state.
+	Containers(ctx context.Context, labels ...string) ([]Status, error)
 	// Remove kills and removes the container and its anonymous volumes.
 	Remove(ctx context.Context, name string) error
 

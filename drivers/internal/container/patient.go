@@ -102,8 +102,8 @@ func (p patient) Inspect(ctx context.Context, name string) (*Status, error) {
 	return ask(ctx, Patience, func(ctx context.Context) (*Status, error) { return p.Engine.Inspect(ctx, name) })
 }
 
-func (p patient) Containers(ctx context.Context, label string) ([]Status, error) {
-	return ask(ctx, Patience, func(ctx context.Context) ([]Status, error) { return p.Engine.Containers(ctx, label) })
+func (p patient) Containers(ctx context.Context, labels ...string) ([]Status, error) {
+	return ask(ctx, Patience, func(ctx context.Context) ([]Status, error) { return p.Engine.Containers(ctx, labels...) })
 }
 
 func (p patient) Remove(ctx context.Context, name string) error {
