@@ -60,8 +60,9 @@ func workspaceCases() []Case {
 			want(e, "files after it", e.sh(e.Own(use), "ls"), "")
 		}},
 		{ID: "workspace/links", Title: "another name of a workspace is remembered, once, until it is removed", Level: Extended, Run: links},
-		{ID: "collect/selects", Title: "what is collected is an owner's, old enough and not to be kept, and nothing if it is a dry run", Level: Extended, Run: collects},
-		{ID: "collect/workspaces", Title: "workspaces are collected only if that is asked for", Level: Extended, Run: collectsWorkspaces},
+		// They look at all that is on the engine, which it may be busy with.
+		{ID: "collect/selects", Timeout: time.Minute, Title: "what is collected is an owner's, old enough and not to be kept, and nothing if it is a dry run", Level: Extended, Run: collects},
+		{ID: "collect/workspaces", Timeout: time.Minute, Title: "workspaces are collected only if that is asked for", Level: Extended, Run: collectsWorkspaces},
 	}
 }
 
