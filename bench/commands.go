@@ -17,15 +17,23 @@ import (
 // every small program can, by fork and exec; the second as fast as that can be
 // done, in a child that borrows the parent's memory.
 var (
-	forker = []string{"perl", "-MTime::HiRes=clock_gettime,CLOCK_MONOTONIC", "-e", `$| = 1;
+	forker = []string{"perl", "-e", `$| = 1;
+chomp(my $machine = qx(uname -m));
+my $number = {x86_64 => 228, aarch64 => 113}->{$machine} // die "clock_gettime on $machine?";
+sub now {
+    my $time = "\0" x 16;
+    syscall($number, 1, $time) == 0 or die "clock_gettime: $!";
+    my ($seconds, $nanos) = unpack "qq", $time;
+    return $seconds * 1_000_000_000 + $nanos;
+}
 while (my $n = <STDIN>) {
     my $all = "";
     for (1 .. $n) {
-        my $start = clock_gettime(CLOCK_MONOTONIC);
+        my $start = now();
         my $pid = fork // die "fork: $!";
-        if (!$pid) { exec "/bin/true"; die "exec: $!" }
+        exec "/bin/true" or die "exec: $!" if !$pid;
         waitpid $pid, 0;
-        $all .= sprintf "%d\n", (clock_gettime(CLOCK_MONOTONIC) - $start) * 1e9;
+        $all .= now() - $start . "\n";
     }
     print $all;
 }`}
