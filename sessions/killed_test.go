@@ -77,7 +77,7 @@ func (e *engine) victim(t *testing.T, first string) {
 }
 
 // killedAnywhere kills processes at random points of what they do. The next
-// process has everything, and where there is none no sandbox is left once the lease is over.
+// process has everything, and where there is none no sandbox that was started is left once the lease is over.
 func (e *engine) killedAnywhere(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a minute on an engine; run without -short")
@@ -104,11 +104,15 @@ func (e *engine) killedAnywhere(t *testing.T) {
 				}
 				killed := time.Now()
 				// Before that the engine may still be starting one.
+				var unstarted int
 				until(t, "the sandboxes of a process without a successor are gone", func() bool {
-					return time.Since(killed) > core.MinLease && one.running(t) == 0
+					var started int
+					unstarted, started = one.states(t)
+					return time.Since(killed) > core.MinLease && started == 0
 				})
 				require.Less(t, time.Since(killed), core.MinLease+30*time.Second)
-				half.Add(int64(one.collected(t)))
+				half.Add(int64(unstarted))
+				one.collected(t)
 			})
 		}
 	})
@@ -170,37 +174,30 @@ func (e *engine) succeed(t *testing.T) int {
 	return n
 }
 
-// collected removes what is left of this owner, as caisson gc does, and returns
-// how many sandboxes that were. The engine may still be doing what it was asked
-// for by the process that was killed, so that takes more than one pass.
-func (e *engine) collected(t *testing.T) int {
+// collected removes what is left of this owner, as caisson gc does. The engine
+// may still be doing what it was asked for by the process that was killed, so
+// that takes more than one pass.
+func (e *engine) collected(t *testing.T) {
 	collector, _ := core.AsDriver[core.Collector](e.driver)
-	n := 0
 	until(t, "all is collected", func() bool {
-		left, err := collector.Collect(t.Context(), &core.CollectOptions{
+		_, err := collector.Collect(t.Context(), &core.CollectOptions{
 			Owner: e.owner, Workspaces: true, MinAge: -time.Hour, Keep: func(l core.Leftover) bool { return l.Owner != e.owner },
 		})
-		for _, l := range left {
-			if l.Kind == core.LeftoverSandbox {
-				n++
-			}
-		}
 		return err == nil && len(e.objects(t)) == 0
 	})
-	return n
 }
 
-func (e *engine) running(t *testing.T) int {
-	attacher, _ := core.AsDriver[core.Attacher](e.driver)
-	records, err := attacher.Sandboxes(t.Context(), e.owner)
-	require.NoError(t, err)
-	n := 0
-	for i := range records {
-		if records[i].Running {
-			n++
+// states counts the containers that were made and not started, and the others.
+// A process that is killed between the two requests leaves the former.
+func (e *engine) states(t *testing.T) (unstarted, started int) {
+	for _, state := range enginetest.States(t, e.scheme, core.LabelPrefix+".owner="+e.owner) {
+		if state == "created" {
+			unstarted++
+		} else {
+			started++
 		}
 	}
-	return n
+	return unstarted, started
 }
 
 // prune removes the images that were built for this owner.

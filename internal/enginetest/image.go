@@ -72,6 +72,22 @@ func objects(t testing.TB, c *http.Client, label string) []string {
 	return list
 }
 
+// States lists the containers on the tests' engine that have a label, with the engine's word for what each is doing.
+func States(t testing.TB, scheme, label string) map[string]string {
+	t.Helper()
+	filter := url.QueryEscape(fmt.Sprintf(`{"label":[%q]}`, label))
+	var containers []struct {
+		Names []string
+		State string
+	}
+	decode(t, call(t, scheme, http.MethodGet, "/v1.40/containers/json?all=1&filters="+filter, nil, http.StatusOK), &containers)
+	states := make(map[string]string)
+	for _, c := range containers {
+		states[strings.Join(c.Names, " ")] = c.State
+	}
+	return states
+}
+
 // Container does something to a container behind the driver's back: an API
 // path below the container with its method, as in POST "pause" or DELETE "?force=1".
 func Container(t testing.TB, scheme, method, name, what string) {
