@@ -86,12 +86,12 @@ func uploads() []Saboteur {
 			return b.Upload(ctx, p, src, o)
 		}),
 		onUpload("files/appends", "files/overwrite", "it leaves the end of a longer old content", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
-			data, err := io.ReadAll(src)
+			data, rest, err := beginning(ctx, src, len("short"))
 			if err != nil || len(data) != len("short") {
-				return b.Upload(ctx, p, io.MultiReader(bytes.NewReader(data), &broken{err}), o)
+				return b.Upload(ctx, p, rest, o)
 			}
-			rest, _ := sh(ctx, b, `tail -c +6 "$1"`, p)
-			return b.Upload(ctx, p, io.MultiReader(bytes.NewReader(data), strings.NewReader(rest)), o)
+			old, _ := sh(ctx, b, `tail -c +6 "$1"`, p)
+			return b.Upload(ctx, p, io.MultiReader(bytes.NewReader(data), strings.NewReader(old)), o)
 		}),
 		onUpload("files/mode-ignored", "files/mode-new", "it writes every new file with 0644", func(ctx context.Context, b core.Backend, p string, src io.Reader, _ *core.UploadOptions) error {
 			return b.Upload(ctx, p, src, new(core.UploadOptions))
@@ -177,9 +177,9 @@ func uploads() []Saboteur {
 			if !strings.HasSuffix(p, "/file") || o.Mode != 0 {
 				return b.Upload(ctx, p, src, o)
 			}
-			data, err := io.ReadAll(src)
+			data, rest, err := beginning(ctx, src, 200_000)
 			if err != nil || len(data) != 200_000 {
-				return b.Upload(ctx, p, io.MultiReader(bytes.NewReader(data), &broken{err}), o)
+				return b.Upload(ctx, p, rest, o)
 			}
 			for _, half := range [][]byte{data[:100_000], data[100_000:]} {
 				if _, err := b.Execute(ctx, &core.Command{Args: []string{"sh", "-c", `cat >> "$1.temp"`, "sh", p}, Stdin: bytes.NewReader(half)}); err != nil {
@@ -258,4 +258,27 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// beginning reads n bytes and one more, as far as there are, and returns a reader
+// of these and of what follows, for an upload that turns out to be none of a saboteur's.
+func beginning(ctx context.Context, src io.Reader, n int) (data []byte, whole io.Reader, err error) {
+	data, err = io.ReadAll(io.LimitReader(&ending{ctx, src}, int64(n)+1))
+	if err != nil {
+		src = &broken{err}
+	}
+	return data, io.MultiReader(bytes.NewReader(data), src), err
+}
+
+// ending is a reader that ends with a context.
+type ending struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (e *ending) Read(p []byte) (int, error) {
+	if err := e.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return e.Reader.Read(p)
 }

@@ -1,6 +1,7 @@
 package saboteur
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -245,13 +246,14 @@ func lives() []Saboteur {
 			only := map[string][]byte{}
 			return &methods{
 				upload: func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
-					data, err := io.ReadAll(src)
-					if strings.HasPrefix(p, "only-") {
-						mu.Lock()
-						only[p] = data
-						mu.Unlock()
+					if !strings.HasPrefix(p, "only-") {
+						return b.Upload(ctx, p, src, o)
 					}
-					return b.Upload(ctx, p, io.MultiReader(strings.NewReader(string(data)), &broken{err}), o)
+					data, err := io.ReadAll(src)
+					mu.Lock()
+					only[p] = data
+					mu.Unlock()
+					return b.Upload(ctx, p, io.MultiReader(bytes.NewReader(data), &broken{err}), o)
 				},
 				read: func(ctx context.Context, b core.Backend, p string, o *core.ReadOptions) (io.ReadCloser, error) {
 					mu.Lock()
