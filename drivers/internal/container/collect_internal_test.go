@@ -21,10 +21,10 @@ type builder struct {
 
 func (b *builder) now() time.Time { return time.Now().Add(b.ahead) }
 
-func (b *builder) Now(context.Context) (time.Time, error)               { return b.now(), nil }
+func (b *builder) Now(context.Context) (time.Time, error)                  { return b.now(), nil }
 func (b *builder) Containers(context.Context, ...string) ([]Status, error) { return nil, nil }
-func (b *builder) Volumes(context.Context, string) ([]Volume, error)    { return nil, nil }
-func (b *builder) Images(_ context.Context, _ string) ([]Listed, error) { return b.images, nil }
+func (b *builder) Volumes(context.Context, string) ([]Volume, error)       { return nil, nil }
+func (b *builder) Images(_ context.Context, _ string) ([]Listed, error)    { return b.images, nil }
 func (b *builder) RemoveImage(_ context.Context, ref string) error {
 	if ref == "used" {
 		return core.Errorf(core.ErrConflict, "", "in use")

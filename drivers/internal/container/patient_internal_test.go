@@ -38,17 +38,17 @@ func (silent) CreateVolume(ctx context.Context, _ string, _ map[string]string) e
 func (silent) ReserveVolume(ctx context.Context, _ string, _ map[string]string) error {
 	return wait(ctx)
 }
-func (silent) RemoveVolume(ctx context.Context, _ string) error           { return wait(ctx) }
-func (silent) Volume(ctx context.Context, _ string) (*Volume, error)      { return nil, wait(ctx) }
-func (silent) Volumes(ctx context.Context, _ string) ([]Volume, error)    { return nil, wait(ctx) }
-func (silent) Create(ctx context.Context, _ *Container) (string, error)   { return "", wait(ctx) }
-func (silent) Start(ctx context.Context, _ string) error                  { return wait(ctx) }
-func (silent) Restart(ctx context.Context, _ string) error                { return wait(ctx) }
-func (silent) Signal(ctx context.Context, _, _ string) error              { return wait(ctx) }
-func (silent) Inspect(ctx context.Context, _ string) (*Status, error)     { return nil, wait(ctx) }
+func (silent) RemoveVolume(ctx context.Context, _ string) error              { return wait(ctx) }
+func (silent) Volume(ctx context.Context, _ string) (*Volume, error)         { return nil, wait(ctx) }
+func (silent) Volumes(ctx context.Context, _ string) ([]Volume, error)       { return nil, wait(ctx) }
+func (silent) Create(ctx context.Context, _ *Container) (string, error)      { return "", wait(ctx) }
+func (silent) Start(ctx context.Context, _ string) error                     { return wait(ctx) }
+func (silent) Restart(ctx context.Context, _ string) error                   { return wait(ctx) }
+func (silent) Signal(ctx context.Context, _, _ string) error                 { return wait(ctx) }
+func (silent) Inspect(ctx context.Context, _ string) (*Status, error)        { return nil, wait(ctx) }
 func (silent) Containers(ctx context.Context, _ ...string) ([]Status, error) { return nil, wait(ctx) }
-func (silent) Remove(ctx context.Context, _ string) error                 { return wait(ctx) }
-func (silent) Close() error                                               { return nil }
+func (silent) Remove(ctx context.Context, _ string) error                    { return wait(ctx) }
+func (silent) Close() error                                                  { return nil }
 func (silent) Exec(ctx context.Context, _, _ string, _ []string) (io.ReadWriteCloser, error) {
 	return nil, wait(ctx)
 }
