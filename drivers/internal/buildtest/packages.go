@@ -115,6 +115,21 @@ func (s *suite) standIn(t *testing.T, source core.PackageSource, setup ...string
 	return s.image(t, rt)
 }
 
+// node returns a stand-in for the images of Node, and the registry that the npm
+// of this host is set to. A host without npm leaves it to the one in the image, which is Debian's.
+func (s *suite) node(t *testing.T, ca []byte) (image, registry string) {
+	t.Helper()
+	if _, err := exec.LookPath("npm"); err == nil {
+		registry = host(t, "npm", "config", "get", "registry")
+		needs(t, registry+"/react")
+		return s.standIn(t, core.PackageSource{CA: ca}, debianInstall+"nodejs", npmFrom(registry)), registry
+	}
+	image = s.standIn(t, core.PackageSource{}, debianInstall+"nodejs npm")
+	registry = strings.TrimSuffix(strings.TrimSpace(s.sh(t, &core.Runtime{Image: image}, "npm config get registry")), "/")
+	needs(t, registry+"/react")
+	return image, registry
+}
+
 // npmFrom is a setup command that installs npm as the images of Node have it,
 // from a registry: Debian's comes in three hundred packages.
 func npmFrom(registry string) string {
@@ -151,19 +166,15 @@ func (s *suite) seeds(t *testing.T) {
 
 func (s *suite) npm(t *testing.T) {
 	debian(t)
-	registry := "https://registry.npmjs.org"
-	if _, err := exec.LookPath("npm"); err == nil { // else nobody has set another one here
-		registry = host(t, "npm", "config", "get", "registry")
-	}
-	needs(t, registry+"/react")
 	ca, err := os.ReadFile("/etc/ssl/certs/ca-certificates.crt")
 	if err != nil {
 		t.Skip("this host keeps its authorities elsewhere")
 	}
+	base, registry := s.node(t, ca)
 	// The built-in runtime, on what stands in for its base image.
 	rt, err := runtimes.Get("node-react")
 	require.NoError(t, err)
-	rt.Name, rt.BaseImage = s.name, s.standIn(t, core.PackageSource{CA: ca}, debianInstall+"nodejs", npmFrom(registry))
+	rt.Name, rt.BaseImage = s.name, base
 	rt.Packages = append(rt.Packages, "cowsay@1.6.0")
 	rt.Source.CA, rt.Source.Index = ca, registry
 	minimal, err := runtimes.Get("node-minimal")
