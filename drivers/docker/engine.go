@@ -241,6 +241,11 @@ func (e *engine) Pull(ctx context.Context, ref string, progress func(core.Progre
 	return e.classify(ctx, follow(body, nil, progress))
 }
 
+func (e *engine) Ping(ctx context.Context) error {
+	_, err := e.api.Ping(ctx)
+	return e.classify(ctx, err)
+}
+
 func (e *engine) Info(ctx context.Context) (*core.Info, error) {
 	info, err := e.api.Info(ctx)
 	if err != nil {

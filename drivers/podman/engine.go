@@ -189,6 +189,10 @@ func (e *engine) Image(ctx context.Context, ref string) (*container.Image, error
 	}, nil
 }
 
+func (e *engine) Ping(ctx context.Context) error {
+	return e.call(ctx, http.MethodGet, "/_ping", nil, nil, nil)
+}
+
 func (e *engine) Info(ctx context.Context) (*core.Info, error) {
 	var info define.Info
 	if err := e.call(ctx, http.MethodGet, "/info", nil, nil, &info); err != nil {

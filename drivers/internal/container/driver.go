@@ -32,7 +32,7 @@ func ended(ctx context.Context) error {
 
 // Bounds of what an engine may take.
 const (
-	infoTimeout   = 5 * time.Second
+	pingTimeout   = 5 * time.Second
 	firstTimeout  = 10 * time.Second // for the first answer that a start needs
 	layerTimeout  = 2 * time.Minute
 	startTimeout  = time.Minute
@@ -66,11 +66,13 @@ func New(scheme string, engine Engine) *Driver {
 // Info describes the engine; see core.Driver.
 func (d *Driver) Info(ctx context.Context) (*core.Info, error) {
 	asked := d.infos.DoChan("", func() (any, error) {
-		whole, cancel := within(context.WithoutCancel(ctx), infoTimeout)
-		defer cancel()
+		whole := context.WithoutCancel(ctx)
+		if err := d.engine.Ping(whole); err != nil { // a dead engine is to be told from a busy one
+			return nil, err
+		}
 		return d.engine.Info(whole)
 	})
-	mine, cancel := within(ctx, infoTimeout) // whatever has become of the question
+	mine, cancel := within(ctx, pingTimeout+Patience) // whatever has become of the question
 	defer cancel()
 	var answer singleflight.Result
 	select {
@@ -125,10 +127,15 @@ func (d *Driver) Start(ctx context.Context, spec *core.Spec) (core.Backend, erro
 		return nil, d.fail("start", core.Ended(ctx))
 	}
 	b, err := d.launch(ctx, spec, img)
-	if err != nil {
-		return nil, d.fail("start", err)
+	if err == nil {
+		return b, nil
 	}
-	return b, nil
+	if core.CodeOf(err) == core.ErrLost { // as when the engine cannot run the image's programs
+		if wrong := d.runnable(ctx, spec.Runtime, img.Image); core.CodeOf(wrong) == core.ErrUnsupported {
+			err = wrong
+		}
+	}
+	return nil, d.fail("start", err)
 }
 
 // Close releases the connection; see core.Driver.

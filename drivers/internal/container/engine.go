@@ -12,7 +12,9 @@ import (
 // goroutines at once, and return *core.Error: ErrUnavailable when the engine
 // cannot be reached, ErrNotFound for an object that is not there.
 type Engine interface {
-	// Info asks the engine what it is. The driver adds its capabilities.
+	// Ping returns nil if the engine answers. It costs the engine next to nothing, however busy it is.
+	Ping(ctx context.Context) error
+	// Info asks the engine what it is, which may take a busy one long. The driver adds its capabilities.
 	Info(ctx context.Context) (*core.Info, error)
 	// Now is the engine's own time, to the second. Times of objects are by that clock.
 	Now(ctx context.Context) (time.Time, error)

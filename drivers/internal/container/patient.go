@@ -34,6 +34,10 @@ func tell(ctx context.Context, patience time.Duration, call func(context.Context
 	return call(ctx)
 }
 
+func (p patient) Ping(ctx context.Context) error {
+	return tell(ctx, pingTimeout, p.Engine.Ping)
+}
+
 func (p patient) Info(ctx context.Context) (*core.Info, error) {
 	return ask(ctx, Patience, p.Engine.Info)
 }

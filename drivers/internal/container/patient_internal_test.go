@@ -22,6 +22,7 @@ func wait(ctx context.Context) error {
 	return core.Errorf(core.ErrTimeout, "", "%w", context.Cause(ctx))
 }
 
+func (silent) Ping(ctx context.Context) error                                  { return wait(ctx) }
 func (silent) Info(ctx context.Context) (*core.Info, error)                    { return nil, wait(ctx) }
 func (silent) Now(ctx context.Context) (time.Time, error)                      { return time.Time{}, wait(ctx) }
 func (silent) Image(ctx context.Context, _ string) (*Image, error)             { return nil, wait(ctx) }
@@ -107,9 +108,35 @@ func TestDriverOfASilentEngine(t *testing.T) {
 	}
 }
 
-// deaf is silent and does not even notice that its caller has gone.
+// busy is an engine that answers when it gets to it.
+type busy struct{ silent }
+
+func (busy) Ping(context.Context) error { return nil }
+
+func (busy) Info(ctx context.Context) (*core.Info, error) {
+	select {
+	case <-time.After(20 * time.Second):
+		return &core.Info{Engine: "busy"}, nil
+	case <-ctx.Done():
+		return nil, wait(ctx)
+	}
+}
+
+func TestABusyEngineIsNotADeadOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		_, err := New("test", silent{}).Info(t.Context())
+		require.ErrorIs(t, err, core.ErrTimeout)
+		require.Equal(t, pingTimeout, time.Since(began))
+		info, err := New("test", busy{}).Info(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, "busy", info.Engine)
+	})
+}
+
+// deaf does not even notice that its caller has gone.
 type deaf struct {
-	silent
+	busy
 	answer chan struct{}
 }
 
@@ -124,7 +151,7 @@ func TestInfoKeepsItsOwnTime(t *testing.T) {
 		began := time.Now()
 		_, err := New("test", e).Info(context.Background())
 		require.ErrorIs(t, err, core.ErrTimeout)
-		require.Equal(t, infoTimeout, time.Since(began))
+		require.Equal(t, pingTimeout+Patience, time.Since(began))
 		close(e.answer)
 	})
 }

@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 	"errors"
+	"runtime"
 
 	"github.com/caisson-dev/caisson/core"
 )
@@ -20,16 +21,14 @@ func (d *Driver) prepare(ctx context.Context, rt *core.Runtime, user string, opt
 	if progress == nil {
 		progress = func(core.Progress) {}
 	}
-	arch, err := d.architecture(ctx) // first, as an engine that does not answer is found out soonest by it
-	if err != nil {
-		return nil, err
-	}
 	img, err := d.source(ctx, rt, progress)
 	if err != nil {
 		return nil, err
 	}
-	if err := runnable(img, rt, arch); err != nil {
-		return nil, err
+	if img.OS != "linux" || img.Arch != runtime.GOARCH { // else it is most likely the engine's
+		if err := d.runnable(ctx, rt, img); err != nil {
+			return nil, err
+		}
 	}
 	made := &built{Image: img}
 	if len(rt.Packages)+len(rt.SetupCommands) > 0 {
@@ -52,7 +51,7 @@ func (d *Driver) source(ctx context.Context, rt *core.Runtime, progress func(cor
 	if ref == "" {
 		ref = rt.BaseImage
 	}
-	img, err := d.engine.Image(ctx, ref)
+	img, err := ask(ctx, firstTimeout, func(ctx context.Context) (*Image, error) { return d.engine.Image(ctx, ref) })
 	if core.CodeOf(err) != core.ErrNotFound {
 		return img, err
 	}
@@ -85,7 +84,11 @@ func (e pullError) Error() string {
 func (e pullError) Unwrap() error { return e.err }
 
 // runnable refuses an image that the engine cannot run.
-func runnable(img *Image, rt *core.Runtime, arch string) error {
+func (d *Driver) runnable(ctx context.Context, rt *core.Runtime, img *Image) error {
+	arch, err := d.architecture(ctx)
+	if err != nil {
+		return err
+	}
 	if img.OS != "linux" || img.Arch != arch {
 		ref := rt.Image
 		if ref == "" {
@@ -103,8 +106,6 @@ func (d *Driver) architecture(ctx context.Context) (string, error) {
 		return *arch, nil
 	}
 	return d.asking.do(ctx, "", func(core.Progress) {}, func(ctx context.Context, _ func(core.Progress)) (string, error) {
-		ctx, cancel := within(ctx, firstTimeout)
-		defer cancel()
 		info, err := d.engine.Info(ctx)
 		if err != nil {
 			return "", err

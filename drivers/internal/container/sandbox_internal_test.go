@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"time"
 
@@ -52,4 +53,32 @@ func TestWhatASandboxTakesThePlaceOf(t *testing.T) {
 			require.Equal(t, test.want, e.removed == "id")
 		})
 	}
+}
+
+// foreign is an engine on another machine, of another architecture than ours: it
+// has an image for ours, and what starts from that ends at once.
+type foreign struct {
+	Engine
+	arch string
+}
+
+func (f foreign) Image(context.Context, string) (*Image, error) {
+	return &Image{ID: "sha256:1", OS: "linux", Arch: runtime.GOARCH}, nil
+}
+func (f foreign) Info(context.Context) (*core.Info, error)                      { return &core.Info{Arch: f.arch}, nil }
+func (f foreign) CreateVolume(context.Context, string, map[string]string) error { return nil }
+func (f foreign) RemoveVolume(context.Context, string) error                    { return nil }
+func (f foreign) Create(context.Context, *Container) (string, error)            { return "id", nil }
+func (f foreign) Start(context.Context, string) error {
+	return core.Errorf(core.ErrLost, "", "its container has stopped")
+}
+func (f foreign) Remove(context.Context, string) error { return nil }
+
+func TestAnImageThatTheEngineCannotRun(t *testing.T) {
+	spec := (&core.Spec{Runtime: &core.Runtime{Image: "x"}}).WithDefaults()
+	_, err := New("test", foreign{arch: "riscv64"}).Start(t.Context(), spec)
+	require.ErrorIs(t, err, core.ErrUnsupported)
+	require.ErrorContains(t, err, "the engine runs linux/riscv64")
+	_, err = New("test", foreign{arch: runtime.GOARCH}).Start(t.Context(), spec)
+	require.ErrorIs(t, err, core.ErrLost, "of anything else")
 }
