@@ -47,7 +47,7 @@ func ParseLevel(name string) (Level, error) {
 func (l Level) rank() int { return slices.Index(levels, l) }
 
 // DefaultTimeout bounds a case that does not say otherwise.
-const DefaultTimeout = 30 * time.Second
+const DefaultTimeout = time.Minute
 
 // Case is one promise and the code that tests it.
 type Case struct {

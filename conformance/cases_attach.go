@@ -40,10 +40,10 @@ func attachCases() []Case {
 			wantCode(e, "attach", err, core.ErrLost)
 		}},
 		{ID: "attach/join", Title: "who joins a sandbox works in it beside the process that has it, and leaves it there", Level: Extended, Run: joins},
-		{ID: "lease/renewed", Title: "a sandbox outlives its lease while its process lives", Level: Gold, Waits: true, Run: func(e *Env) {
+		{ID: "lease/renewed", Title: "a sandbox outlives its lease while its process lives", Level: Gold, Timeout: 2 * time.Minute, Waits: true, Run: func(e *Env) {
 			sb := e.Own(func(s *core.Spec) { s.Lease = core.MinLease })
-			pause(e, core.MinLease+time.Second)
-			want(e, "a second after the lease", e.sh(sb, "echo alive"), "alive\n")
+			pause(e, core.MinLease+e.run.info.LeaseGrace+time.Second)
+			want(e, "a second after the lease and the driver's grace", e.sh(sb, "echo alive"), "alive\n")
 		}},
 	}
 }

@@ -13,7 +13,7 @@ import (
 // What a driver holds of that which passes through it, and for how long.
 func boundedCases() []Case {
 	return []Case{
-		{ID: "streams/bounded", Title: "the caller's memory is bounded while a command floods its output", Level: Gold, Timeout: time.Minute, Serial: true, Run: func(e *Env) {
+		{ID: "streams/bounded", Title: "the caller's memory is bounded while a command floods its output", Level: Gold, Serial: true, Run: func(e *Env) {
 			sb, g := e.Sandbox(), newGauge()
 			// Each dot on stderr makes the gauge look.
 			res := e.exec(sb, &core.Command{Shell: "i=0; while [ $i -lt 32 ]; do head -c 4194304 /dev/zero; printf . >&2; i=$((i + 1)); done", Stderr: g})
@@ -22,7 +22,7 @@ func boundedCases() []Case {
 			want(e, "kept of it", len(res.Stdout.Bytes()), core.DefaultOutputLimit)
 			g.want(e, "a flood of 128 MiB")
 		}},
-		{ID: "files/bounded", Title: "the caller's memory is bounded while a large file goes in and out", Level: Gold, Timeout: time.Minute, Serial: true, Run: boundedFile},
+		{ID: "files/bounded", Title: "the caller's memory is bounded while a large file goes in and out", Level: Gold, Serial: true, Run: boundedFile},
 		{ID: "read/close-releases", Title: "a reader that is closed early no longer holds its file", Level: Extended, Requires: core.CapIsolation, Run: func(e *Env) {
 			sb := e.Own(func(s *core.Spec) { s.Limits.Tmp = 8 << 20 })
 			e.sh(sb, "head -c 6291456 /dev/zero > /tmp/first")

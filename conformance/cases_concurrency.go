@@ -97,7 +97,7 @@ func concurrencyCases() []Case {
 		{ID: "concurrency/cancel-one", Title: "cancelling one of many commands ends that one alone", Level: Core, Run: cancelOne},
 		{ID: "concurrency/sandboxes", Title: "sandboxes that start at once are each their own", Level: Core, Run: func(e *Env) { sandboxes(e, 4) }},
 		{ID: "concurrency/many-sandboxes", Title: "12 sandboxes at once are each their own", Level: Gold, Serial: true, Timeout: 2 * time.Minute, Run: func(e *Env) { sandboxes(e, 12) }},
-		{ID: "concurrency/no-leak", Title: "500 commands leave nothing in the caller's process", Level: Gold, Serial: true, Timeout: time.Minute, Run: func(e *Env) {
+		{ID: "concurrency/no-leak", Title: "500 commands leave nothing in the caller's process", Level: Gold, Serial: true, Run: func(e *Env) {
 			sb := e.Sandbox()
 			e.sh(sb, "true")
 			e.baseline("500 commands", func() {

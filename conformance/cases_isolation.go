@@ -127,10 +127,10 @@ func isolationCases() []Case {
 			want(e, "a file in /etc", e.sh(sb, "echo x > /etc/"+e.Marker+" && echo written"), "written\n")
 		}},
 		{ID: "isolation/kill-all", Title: "a command that kills all it can leaves the sandbox working, or lost with a code", Level: Gold, Serial: true, Run: func(e *Env) { survives(e, "kill -9 -1; sleep 5") }},
-		{ID: "isolation/fork-bomb", Title: "a fork bomb ends with its timeout, and a neighbour does not notice", Level: Gold, Serial: true, Timeout: time.Minute, Requires: core.CapLimitPIDs, Run: func(e *Env) {
+		{ID: "isolation/fork-bomb", Title: "a fork bomb ends with its timeout, and a neighbour does not notice", Level: Gold, Serial: true, Requires: core.CapLimitPIDs, Run: func(e *Env) {
 			survives(e, "b() { b | b & }; b; sleep 60")
 		}},
-		{ID: "isolation/fork-storm", Title: "processes that fork away from a kill end with the timeout", Level: Gold, Serial: true, Timeout: time.Minute, Requires: core.CapLimitPIDs, Run: func(e *Env) {
+		{ID: "isolation/fork-storm", Title: "processes that fork away from a kill end with the timeout", Level: Gold, Serial: true, Requires: core.CapLimitPIDs, Run: func(e *Env) {
 			survives(e, "f() { while :; do setsid sh -c 'sleep 60' & done; }; f & f & f & f & sleep 60")
 		}},
 	}

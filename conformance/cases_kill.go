@@ -100,8 +100,8 @@ func killCases() []Case {
 				}
 			})
 		}},
-		{ID: "kill/restart-truth", Title: "a timeout that nothing but a restart of the sandbox can keep is kept, and the result says so", Level: Gold, Serial: true, Timeout: time.Minute, Requires: core.CapIsolation, Run: restartTruth},
-		{ID: "kill/stopped-runner", Title: "a command that stops all others keeps no call beyond its time, also while a file is on its way", Level: Gold, Serial: true, Timeout: time.Minute, Requires: core.CapIsolation, Run: stoppedRunner},
+		{ID: "kill/restart-truth", Title: "a timeout that nothing but a restart of the sandbox can keep is kept, and the result says so", Level: Gold, Serial: true, Requires: core.CapIsolation, Run: restartTruth},
+		{ID: "kill/stopped-runner", Title: "a command that stops all others keeps no call beyond its time, also while a file is on its way", Level: Gold, Serial: true, Requires: core.CapIsolation, Run: stoppedRunner},
 		{ID: "kill/storm", Title: "of 40 hostile trees, timed out and cancelled, not one process is left", Level: Gold, Serial: true, Timeout: 3 * time.Minute, Run: storm},
 	}
 	for _, tree := range trees {

@@ -24,7 +24,7 @@ func limitCases() []Case {
 				return string(res.Stdout.Bytes()) == "all\n" && len(res.Stderr.Bytes()) == 0
 			})
 		}},
-		{ID: "limits/cpu", Title: "4 spinning processes get no more than the CPUs of the limit", Level: Extended, Requires: core.CapLimitCPU, Timeout: time.Minute, Serial: true, Run: func(e *Env) {
+		{ID: "limits/cpu", Title: "4 spinning processes get no more than the CPUs of the limit", Level: Extended, Requires: core.CapLimitCPU, Serial: true, Run: func(e *Env) {
 			sb := e.Own(func(s *core.Spec) { s.Limits.CPUs = 0.5 })
 			spin := "timeout 0.5 sh -c 'while :; do :; done'"
 			start := time.Now()

@@ -76,7 +76,7 @@ func streamCases() []Case {
 			e.exec(e.Sandbox(), &core.Command{Shell: "head -c 5000000 /dev/zero", Stdout: &n, OutputLimit: 1000})
 			want(e, "bytes written", int64(n), 5_000_000)
 		}},
-		{ID: "streams/flood", Title: "200 MB of output are counted, bounded and hold nothing up", Level: Gold, Timeout: time.Minute, Run: func(e *Env) {
+		{ID: "streams/flood", Title: "200 MB of output are counted, bounded and hold nothing up", Level: Gold, Run: func(e *Env) {
 			res := e.exec(e.Sandbox(), core.Shell("head -c 200000000 /dev/zero; head -c 1000000 /dev/zero >&2; exit 3"))
 			wantExit(e, "200 MB of output", res, 3)
 			want(e, "total of stdout", res.Stdout.Total, 200_000_000)

@@ -61,8 +61,8 @@ func workspaceCases() []Case {
 		}},
 		{ID: "workspace/links", Title: "another name of a workspace is remembered, once, until it is removed", Level: Extended, Run: links},
 		// They look at all that is on the engine, which it may be busy with.
-		{ID: "collect/selects", Timeout: time.Minute, Title: "what is collected is an owner's, old enough and not to be kept, and nothing if it is a dry run", Level: Extended, Run: collects},
-		{ID: "collect/workspaces", Timeout: time.Minute, Title: "workspaces are collected only if that is asked for", Level: Extended, Run: collectsWorkspaces},
+		{ID: "collect/selects", Title: "what is collected is an owner's, old enough and not to be kept, and nothing if it is a dry run", Level: Extended, Run: collects},
+		{ID: "collect/workspaces", Title: "workspaces are collected only if that is asked for", Level: Extended, Run: collectsWorkspaces},
 	}
 }
 

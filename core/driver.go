@@ -40,7 +40,10 @@ type Info struct {
 	Endpoint     string       // where it was reached
 	OS, Arch     string       // of the sandboxes, in Go's notation
 	Capabilities []Capability // sorted
-	Isolation    Isolation
+	// LeaseGrace is how much longer than its Lease a sandbox may go on that
+	// nobody renews: a busy engine passes renewals on late.
+	LeaseGrace time.Duration
+	Isolation  Isolation
 }
 
 // Isolation says which protections are really in force on an engine.

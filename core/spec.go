@@ -85,8 +85,8 @@ type Spec struct {
 	Workspace string
 	// Lease is how long the sandbox outlives the process that holds it: when
 	// that has not renewed it for so long, which it does by itself while it
-	// lives, the sandbox ends and is removed with nobody's help. 0 means until
-	// Stop; else at least MinLease.
+	// lives, the sandbox ends and is removed with nobody's help, after the
+	// driver's Info.LeaseGrace. 0 means until Stop; else at least MinLease.
 	Lease time.Duration
 	// Lazy makes core.Start return at once; the first use, or Sandbox.Start, starts the sandbox.
 	Lazy bool

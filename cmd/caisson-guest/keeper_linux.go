@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// last is how long a heartbeat that has come already may take to be noticed.
+const last = 100 * time.Millisecond
+
 // keep is the life of PID 1: it reaps every child, answers for the claim, which
 // is id's at first, and returns when it is told to end or, with a lease, when that has passed without
 // a heartbeat. The container ends with it. SIGUSR1 is a heartbeat too: an engine
@@ -32,7 +35,12 @@ func keep(lease time.Duration, id string) error {
 		case <-end:
 			return nil
 		case <-c.passed():
-			return nil
+			select { // both may have happened while the machine stood still
+			case <-beat:
+				c.renew("", "")
+			case <-time.After(last):
+				return nil
+			}
 		case <-beat:
 			c.renew("", "")
 		case <-child:

@@ -102,6 +102,20 @@ func TestKeeperLivesAsLongAsItHearsItsOwner(t *testing.T) {
 	}
 }
 
+func TestKeeperHearsWhatCameWhileItStoodStill(t *testing.T) {
+	const lease = 300 * time.Millisecond
+	for range 5 {
+		k := startKeeper(t, "-lease", lease.String())
+		require.NoError(t, k.Process.Signal(syscall.SIGSTOP))
+		time.Sleep(lease)
+		require.NoError(t, k.Process.Signal(syscall.SIGUSR1))
+		last := time.Now()
+		require.NoError(t, k.Process.Signal(syscall.SIGCONT))
+		k.mustEnd(t)
+		require.GreaterOrEqual(t, time.Since(last), lease)
+	}
+}
+
 func TestKeeperDoesNotListenToTheWorkload(t *testing.T) {
 	const lease = 4 * time.Second
 	k := startKeeper(t, "-lease", lease.String())

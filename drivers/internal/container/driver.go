@@ -85,7 +85,7 @@ func (d *Driver) Info(ctx context.Context) (*core.Info, error) {
 	}
 	shared := *answer.Val.(*core.Info) //nolint:errcheck,forcetypeassert // what the function above returned
 	info := &shared
-	info.Driver = d.scheme
+	info.Driver, info.LeaseGrace = d.scheme, leaseGrace
 	info.Capabilities = append(core.FileCapabilities(), core.CapInfo, core.CapImages, core.CapBuild, core.CapNetwork, core.CapIsolation)
 	for weakening, capability := range map[core.Weakening]core.Capability{
 		core.WeakenMemory: core.CapLimitMemory, core.WeakenCPU: core.CapLimitCPU, core.WeakenPIDs: core.CapLimitPIDs,

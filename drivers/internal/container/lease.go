@@ -11,6 +11,10 @@ import (
 	"github.com/caisson-dev/caisson/core"
 )
 
+// leaseGrace is how much longer than its lease a sandbox lives that nobody
+// renews. Many starts at once make an engine take seconds for a start or a signal.
+const leaseGrace = 15 * time.Second
+
 // lease renews a sandbox's lease while this process lives. Between two
 // heartbeats it is a timer and no goroutine, since there are hundreds of them.
 type lease struct {
@@ -53,7 +57,7 @@ func (l *lease) renew() {
 	l.beats.Add(1)
 	l.mu.Unlock()
 	defer l.beats.Done()
-	ctx, done := within(l.ctx, l.every)
+	ctx, done := within(l.ctx, max(l.every, leaseGrace/3)) // four may be under way
 	defer done()
 	if core.CodeOf(l.beat(ctx)) == core.ErrNotFound {
 		l.stop() // the sandbox is gone; its next call says so

@@ -24,6 +24,29 @@ func (s *signaled) Signal(context.Context, string, string) error {
 	return s.err
 }
 
+// slow is an engine that takes four seconds for a signal, if it is given them.
+type slow struct{ signaled }
+
+func (s *slow) Signal(ctx context.Context, _, _ string) error {
+	select {
+	case <-time.After(4 * time.Second):
+		s.n.Add(1)
+		return nil
+	case <-ctx.Done():
+		return core.Ended(ctx)
+	}
+}
+
+func TestASlowEngineIsGivenTimeToRenew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := new(slow)
+		s := &sandbox{driver: New("test", e), spec: &core.Spec{Lease: core.MinLease}}
+		defer s.renewing(t.Context()).end()
+		time.Sleep(core.MinLease + 4*time.Second + time.Millisecond)
+		require.EqualValues(t, 4, e.n.Load())
+	})
+}
+
 func TestLeaseIsRenewedUntilItEnds(t *testing.T) {
 	for _, tt := range []struct {
 		name string

@@ -57,7 +57,7 @@ func plan(spec *core.Spec, image string) *Container {
 		c.Capabilities = slices.Sorted(maps.Keys(relaxedCapabilities))
 	}
 	if spec.Lease > 0 { // PID 1 ends itself, and the engine removes what is left
-		c.Args = append(c.Args, "-lease", spec.Lease.String())
+		c.Args = append(c.Args, "-lease", (spec.Lease + leaseGrace).String())
 		c.AutoRemove = true
 	}
 	c.Name = "caisson-" + hex.EncodeToString(random(10))
