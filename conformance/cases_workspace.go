@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/caisson-dev/caisson/core"
@@ -62,6 +63,7 @@ func workspaceCases() []Case {
 		{ID: "workspace/links", Title: "another name of a workspace is remembered, once, until it is removed", Level: Extended, Run: links},
 		// They look at all that is on the engine, which it may be busy with.
 		{ID: "collect/selects", Title: "what is collected is an owner's, old enough and not to be kept, and nothing if it is a dry run", Level: Extended, Run: collects},
+		{ID: "collect/others-starts", Title: "who collects all that an owner has, however young, disturbs no start of another's", Level: Extended, Run: othersStarts},
 		{ID: "collect/workspaces", Title: "workspaces are collected only if that is asked for", Level: Extended, Run: collectsWorkspaces},
 	}
 }
@@ -147,6 +149,23 @@ func collects(e *Env) {
 	want(e, "list", err, nil)
 	want(e, "sandboxes after it", len(left), 0)
 	want(e, "stop", sb.Stop(e.Context()), nil)
+}
+
+func othersStarts(e *Env) {
+	optional[core.Collector](e)
+	ctx, cancel := context.WithCancel(e.Context())
+	var collecting sync.WaitGroup
+	collecting.Go(func() {
+		for ctx.Err() == nil {
+			collect(e, core.CollectOptions{Owner: e.owner() + "-gone", Workspaces: true, MinAge: anyAge})
+			time.Sleep(time.Millisecond)
+		}
+	})
+	e.Cleanup(func() { cancel(); collecting.Wait() })
+	for range 3 {
+		sb := e.Own(func(s *core.Spec) { s.Owner, s.Lease = e.owner(), time.Minute })
+		want(e, "a sandbox that was started meanwhile", e.sh(sb, "echo alive"), "alive\n")
+	}
 }
 
 func collectsWorkspaces(e *Env) {

@@ -69,7 +69,8 @@ type CollectOptions struct {
 	Workspaces bool
 	// Keep, if set, saves what it returns true for.
 	Keep func(Leftover) bool
-	// MinAge saves what is younger, because a sandbox is not made in one step; 0 means DefaultMinAge.
+	// MinAge saves what is younger, because a sandbox is not made in one step; 0
+	// means DefaultMinAge. Less than that holds for what is Owner's alone.
 	MinAge time.Duration
 	DryRun bool
 }

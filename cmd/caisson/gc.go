@@ -50,7 +50,7 @@ with the labels of Caisson are looked at.`,
 	driverFlag(f, &url)
 	f.StringVar(&opts.Owner, "owner", "", "remove everything of this owner as well")
 	f.BoolVar(&opts.Workspaces, "workspaces", false, "remove the workspaces of --owner too, with their files")
-	f.DurationVar(&opts.MinAge, "min-age", core.DefaultMinAge, "leave alone what is younger, unless --owner is given")
+	f.DurationVar(&opts.MinAge, "min-age", core.DefaultMinAge, "leave alone what is younger; less than the default is for what --owner has alone, of which nothing is too young")
 	f.BoolVar(&opts.DryRun, "dry-run", false, "only list what would be removed")
 	return cmd
 }

@@ -209,6 +209,16 @@ func collects() []Saboteur {
 		with("collect/keep-ignored", "collect/selects", "it removes what is to be kept", func(o *core.CollectOptions) { o.Keep = nil }),
 		with("collect/young-too", "collect/selects", "it removes sandboxes that are being made", func(o *core.CollectOptions) { o.MinAge = -24 * time.Hour }),
 		with("collect/by-prefix", "collect/selects", "it removes what belongs to owners whose name begins alike", func(o *core.CollectOptions) { o.Owner = strings.TrimSuffix(o.Owner, "-other") }),
+		one("collect/others-young-too", "collect/others-starts", "it removes sandboxes with a lease that another owner has just started", methods{collect: func(ctx context.Context, d keeper, o core.CollectOptions) ([]core.Leftover, error) {
+			all, err := d.Sandboxes(ctx, "")
+			for i := range all {
+				if r := &all[i]; r.Lease > 0 && r.Owner != o.Owner && o.MinAge < core.DefaultMinAge {
+					_, err = d.Collect(ctx, everything(r.Owner))
+				}
+			}
+			own, ownErr := d.Collect(ctx, &o)
+			return own, errors.Join(err, ownErr)
+		}}),
 		with("collect/workspaces-always", "collect/workspaces", "it removes workspaces unasked", func(o *core.CollectOptions) { o.Workspaces = true }),
 	}
 }

@@ -87,9 +87,5 @@ func (d *Driver) leftWorkspaces(opts *core.CollectOptions, sandboxes []core.Left
 
 // saved reports whether opts keeps a leftover.
 func saved(opts *core.CollectOptions, l core.Leftover) bool {
-	age := opts.MinAge
-	if age == 0 {
-		age = core.DefaultMinAge
-	}
-	return time.Since(l.Created) < age || opts.Keep != nil && opts.Keep(l)
+	return time.Since(l.Created) < cmp.Or(opts.MinAge, core.DefaultMinAge) || opts.Keep != nil && opts.Keep(l)
 }

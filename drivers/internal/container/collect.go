@@ -1,6 +1,7 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -81,9 +82,9 @@ func (c *collection) volume(kind string, r *core.Record, remove func(context.Con
 }
 
 func (c *collection) add(l core.Leftover, remove func(context.Context, string) error) {
-	age := c.opts.MinAge
-	if age == 0 {
-		age = core.DefaultMinAge
+	age := cmp.Or(c.opts.MinAge, core.DefaultMinAge)
+	if c.opts.Owner == "" || l.Owner != c.opts.Owner { // only of their own can somebody know that nothing is being made
+		age = max(age, core.DefaultMinAge)
 	}
 	if c.now.Sub(l.Created) < age || c.opts.Keep != nil && c.opts.Keep(l) {
 		return

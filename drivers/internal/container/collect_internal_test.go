@@ -84,3 +84,29 @@ func TestAgeIsByTheClockOfTheEngine(t *testing.T) {
 		require.Equal(t, []string{"old", "old-files"}, []string{found[0].ID, found[1].ID})
 	}
 }
+
+func TestOnlyOfOnesOwnAreTheYoungCollected(t *testing.T) {
+	t.Parallel()
+	e := new(skewed)
+	for _, owner := range []string{"", "mine", "another"} {
+		for what, age := range map[string]time.Duration{"young": time.Second, "old": time.Hour} {
+			labels := map[string]string{labelLease: "1m0s"}
+			if owner != "" {
+				labels[labelOwner] = owner
+			}
+			e.containers = append(e.containers, Status{Name: what + " of " + owner, Labels: labels, State: Created, Created: e.now().Add(-age)})
+		}
+	}
+	for owner, wanted := range map[string][]string{
+		"":     {"old of ", "old of another", "old of mine"},
+		"mine": {"old of ", "old of another", "old of mine", "young of mine"},
+	} {
+		found, err := New("test", e).Collect(t.Context(), &core.CollectOptions{Owner: owner, MinAge: 1, DryRun: true})
+		require.NoError(t, err)
+		var ids []string
+		for _, l := range found {
+			ids = append(ids, l.ID)
+		}
+		require.ElementsMatch(t, wanted, ids, "owner %q", owner)
+	}
+}

@@ -232,8 +232,9 @@ func (s *sandbox) isTaken(ctx context.Context) bool {
 	return s.taken.Load()
 }
 
-// claimTimeout is short, as a sandbox that is to be removed may be unable to answer.
-const claimTimeout = 3 * time.Second
+// claimTimeout bounds it, as a sandbox that is to be removed may be unable to
+// answer. Busy engines were seen to take five seconds for an exec.
+const claimTimeout = 10 * time.Second
 
 // remove removes the container, then its volume unless that is a workspace. What
 // is not there is removed already, and what another process has is left to it.
