@@ -19,7 +19,7 @@ type Options struct {
 	Level Level
 	// Run, if set, keeps the cases whose ID it matches.
 	Run *regexp.Regexp
-	// Parallel is how many cases run at once, beside those that wait; 0 means 16.
+	// Parallel is how many cases run at once, beside those that wait; 0 means 8.
 	Parallel int
 	// Log, if set, is told of every case as it ends, a line each.
 	Log io.Writer
