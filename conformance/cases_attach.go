@@ -130,7 +130,7 @@ func oneHolder(e *Env) {
 	sb, owner := attachable(e)
 	e.sh(sb, "echo kept > file")
 	second := attach(e, other, only(e, attacher, owner).ID, sb)
-	e.eventually(5*time.Second, "ErrConflict for the process before", func() bool {
+	e.eventually(15*time.Second, "ErrConflict for the process before", func() bool {
 		_, err := sb.Execute(e.Context(), core.Shell("true")) // may be indeterminate at first
 		return core.CodeOf(err) == core.ErrConflict
 	})
@@ -190,7 +190,7 @@ func joins(e *Env) {
 	}
 	want(e, "files", e.sh(guest, "cat file; echo hello > ready"), "from the first\n")
 	want(e, "stop by who joined", guest.Stop(e.Context()), nil)
-	if e.ended(run, 5*time.Second, "the call that was under way") && run.err == nil {
+	if e.ended(run, 15*time.Second, "the call that was under way") && run.err == nil {
 		want(e, "what it heard", string(run.res.Stdout.Bytes()), "got hello\n")
 	}
 	want(e, "error of the call that was under way", run.err, nil)

@@ -40,7 +40,7 @@ func lifecycleCases() []Case {
 		{ID: "lifecycle/stop-again", Title: "a driver's backend may be stopped again and again, and by many at once", Level: Core, Run: func(e *Env) {
 			b := e.Own().Unwrap()
 			var all sync.WaitGroup
-			e.within(15*time.Second, "stop, 16 at once", func() {
+			e.within(30*time.Second, "stop, 16 at once", func() {
 				for range 16 {
 					all.Go(func() { want(e, "stop", b.Stop(e.Context()), nil) })
 				}
@@ -192,10 +192,10 @@ func lost(e *Env) {
 	run := e.execute(e.Context(), sb, core.Shell("echo up > up; sleep 300"))
 	e.started(sb, "up", "up\n")
 	lose(id)
-	if e.ended(run, 5*time.Second, "the running Execute") {
+	if e.ended(run, 15*time.Second, "the running Execute") {
 		wantCode(e, "the running Execute", run.err, core.ErrLost, core.ErrIndeterminate)
 	}
-	e.within(5*time.Second, "calls of a lost sandbox", func() {
+	e.within(15*time.Second, "calls of a lost sandbox", func() {
 		_, err := sb.Execute(e.Context(), core.Shell("true"))
 		wantCode(e, "the next Execute", err, core.ErrLost)
 		wantCode(e, "upload", sb.Upload(e.Context(), "file", strings.NewReader("x"), nil), core.ErrLost)
