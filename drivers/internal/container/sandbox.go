@@ -70,7 +70,10 @@ func (s *sandbox) giveUp(ctx context.Context, err error) error {
 	if s.id == "" {
 		s.id = s.cutOff(ctx)
 	}
-	if rmErr := s.remove(ctx); rmErr != nil && core.CodeOf(err) != core.ErrUnavailable {
+	if s.taken.Load() { // while it was being started
+		return err
+	}
+	if rmErr := s.discard(ctx); rmErr != nil && core.CodeOf(err) != core.ErrUnavailable {
 		return errors.Join(err, fmt.Errorf("and its remains could not be removed: %w", rmErr))
 	}
 	return err
@@ -224,7 +227,11 @@ func (s *sandbox) isTaken(ctx context.Context) bool {
 	if s.taken.Load() || s.spec.Owner == "" || s.id == "" {
 		return s.taken.Load()
 	}
-	ctx, cancel := within(ctx, claimTimeout)
+	patience := claimTimeout
+	if deadline, ok := ctx.Deadline(); ok { // of which the removal wants its part
+		patience = min(patience, time.Until(deadline)/2)
+	}
+	ctx, cancel := within(ctx, patience)
 	defer cancel()
 	if errors.Is(s.claim(ctx, ""), errTaken) {
 		s.taken.Store(true)
@@ -236,13 +243,17 @@ func (s *sandbox) isTaken(ctx context.Context) bool {
 // answer. Busy engines were seen to take five seconds for an exec.
 const claimTimeout = 10 * time.Second
 
-// remove removes the container, then its volume unless that is a workspace. What
-// is not there is removed already, and what another process has is left to it.
+// remove ends the sandbox, unless another process has it.
 func (s *sandbox) remove(ctx context.Context) error {
 	s.lease.end()
 	if s.isTaken(ctx) {
 		return nil
 	}
+	return s.discard(ctx)
+}
+
+// discard removes the container, then its volume unless that is a workspace. What is not there is removed already.
+func (s *sandbox) discard(ctx context.Context) error {
 	e, c := s.driver.engine, s.container
 	if s.id != "" {
 		if err := e.Remove(ctx, s.id); err != nil && core.CodeOf(err) != core.ErrNotFound {

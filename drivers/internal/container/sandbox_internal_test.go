@@ -2,8 +2,10 @@ package container
 
 import (
 	"context"
+	"io"
 	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -81,4 +83,27 @@ func TestAnImageThatTheEngineCannotRun(t *testing.T) {
 	require.ErrorContains(t, err, "the engine runs linux/riscv64")
 	_, err = New("test", foreign{arch: runtime.GOARCH}).Start(t.Context(), spec)
 	require.ErrorIs(t, err, core.ErrLost, "of anything else")
+}
+
+// mute is an engine on which no program starts, or only after the caller's context has ended.
+type mute struct{ Engine }
+
+func (mute) Exec(ctx context.Context, _, _ string, _ []string) (io.ReadWriteCloser, error) {
+	return nil, wait(ctx)
+}
+func (mute) Remove(ctx context.Context, _ string) error { return ctx.Err() }
+
+// TestRemovalHasTimeLeft: the keeper is asked first whether another process has the sandbox.
+func TestRemovalHasTimeLeft(t *testing.T) {
+	spec := (&core.Spec{Runtime: &core.Runtime{Image: "x"}, Owner: "owner", Lease: time.Minute}).WithDefaults()
+	for _, bound := range []time.Duration{time.Second, 5 * time.Second, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &sandbox{driver: New("test", mute{}), spec: spec, container: plan(spec, "image"), id: "id"}
+			ctx, cancel := context.WithTimeout(t.Context(), bound)
+			defer cancel()
+			began := time.Now()
+			require.NoError(t, s.remove(ctx))
+			require.Equal(t, min(claimTimeout, bound/2), time.Since(began))
+		})
+	}
 }
