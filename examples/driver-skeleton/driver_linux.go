@@ -37,8 +37,7 @@ func (driver) Close() error { return nil }
 func (driver) Info(context.Context) (*core.Info, error) {
 	return &core.Info{
 		Driver: "skeleton", Engine: "process", Version: "1", Endpoint: os.TempDir(), OS: runtime.GOOS, Arch: runtime.GOARCH,
-		Capabilities: slices.Sorted(slices.Values(append(core.FileCapabilities(), core.CapInfo))),
-		Isolation:    core.Isolation{Level: "none"},
+		Capabilities: slices.Sorted(slices.Values(append(core.FileCapabilities(), core.CapInfo))), Isolation: core.Isolation{Level: "none"},
 	}, nil
 }
 
@@ -119,16 +118,14 @@ func newPlace(user string) (*place, error) {
 // open starts a runner and returns its standard input and output; see guest.Options.
 func (p *place) open(context.Context) (io.ReadWriteCloser, error) {
 	cmd := exec.Command(p.guest, "runner")
-	cmd.Dir, cmd.Env = p.work, []string{}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.user}
+	cmd.Dir, cmd.Env, cmd.SysProcAttr = p.work, []string{}, &syscall.SysProcAttr{Credential: p.user}
 	in, err := cmd.StdinPipe()
 	out, outErr := cmd.StdoutPipe()
 	if err := errors.Join(err, outErr, cmd.Start()); err != nil {
 		return nil, err
 	}
-	end := sync.OnceValue(func() error { // the end of its input tells it to end its commands and itself
-		return errors.Join(in.Close(), cmd.Wait())
-	})
+	// The end of its input tells it to end its commands and itself.
+	end := sync.OnceValue(func() error { return errors.Join(in.Close(), cmd.Wait()) })
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.runner = end
