@@ -45,6 +45,9 @@ func (e *engine) build(ctx context.Context, source io.Reader, b *container.Build
 	}
 	res, err := e.api.ImageBuild(ctx, source, build.ImageBuildOptions{
 		Version: build.BuilderV1, Tags: []string{b.Tag}, Labels: b.Labels, BuildArgs: args, NetworkMode: networkMode(b.Network),
+		// No step is one that another build has had, and the search for one fails
+		// if an image on the same base is removed meanwhile.
+		NoCache: true,
 		// Both: the first keeps the container of a step that fails.
 		Remove: true, ForceRemove: true,
 	})
