@@ -192,10 +192,10 @@ func lost(e *Env) {
 	run := e.execute(e.Context(), sb, core.Shell("echo up > up; sleep 300"))
 	e.started(sb, "up", "up\n")
 	lose(id)
-	if e.ended(run, 15*time.Second, "the running Execute") {
+	if e.ended(run, 5*time.Second, "the running Execute") {
 		wantCode(e, "the running Execute", run.err, core.ErrLost, core.ErrIndeterminate)
 	}
-	e.within(15*time.Second, "calls of a lost sandbox", func() {
+	e.within(5*time.Second, "calls of a lost sandbox", func() {
 		_, err := sb.Execute(e.Context(), core.Shell("true"))
 		wantCode(e, "the next Execute", err, core.ErrLost)
 		wantCode(e, "upload", sb.Upload(e.Context(), "file", strings.NewReader("x"), nil), core.ErrLost)

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -46,14 +45,12 @@ const (
 type Driver struct {
 	scheme   string
 	engine   Engine
-	arch     atomic.Pointer[string] // of the engine; nil until it was asked
-	layers   singleflight.Group     // by tag
-	infos    singleflight.Group     // an engine takes long for many questions at once
-	pulls    flights[struct{}]      // by reference
-	builds   flights[*built]        // by tag
-	asking   flights[string]        // for arch
-	starting chan struct{}          // a slot for each start under way
-	holder   string                 // of claims: this process
+	layers   singleflight.Group // by tag
+	infos    singleflight.Group // an engine takes long for many questions at once
+	pulls    flights[struct{}]  // by reference
+	builds   flights[*built]    // by tag
+	starting chan struct{}      // a slot for each start under way
+	holder   string             // of claims: this process
 }
 
 var _ core.Driver = (*Driver)(nil)

@@ -85,32 +85,16 @@ func (e pullError) Unwrap() error { return e.err }
 
 // runnable refuses an image that the engine cannot run.
 func (d *Driver) runnable(ctx context.Context, rt *core.Runtime, img *Image) error {
-	arch, err := d.architecture(ctx)
+	info, err := d.Info(ctx)
 	if err != nil {
 		return err
 	}
-	if img.OS != "linux" || img.Arch != arch {
+	if img.OS != "linux" || img.Arch != info.Arch {
 		ref := rt.Image
 		if ref == "" {
 			ref = rt.BaseImage
 		}
-		return core.Errorf(core.ErrUnsupported, "", "image %s is for %s/%s, the engine runs linux/%s; use an image of that architecture", ref, img.OS, img.Arch, arch)
+		return core.Errorf(core.ErrUnsupported, "", "image %s is for %s/%s, the engine runs linux/%s; use an image of that architecture", ref, img.OS, img.Arch, info.Arch)
 	}
 	return nil
-}
-
-// architecture returns the engine's, which does not change. It is asked once,
-// because two hundred askers at once keep Podman busy for minutes.
-func (d *Driver) architecture(ctx context.Context) (string, error) {
-	if arch := d.arch.Load(); arch != nil {
-		return *arch, nil
-	}
-	return d.asking.do(ctx, "", func(core.Progress) {}, func(ctx context.Context, _ func(core.Progress)) (string, error) {
-		info, err := d.engine.Info(ctx)
-		if err != nil {
-			return "", err
-		}
-		d.arch.Store(&info.Arch)
-		return info.Arch, nil
-	})
 }

@@ -67,6 +67,7 @@ type foreign struct {
 func (f foreign) Image(context.Context, string) (*Image, error) {
 	return &Image{ID: "sha256:1", OS: "linux", Arch: runtime.GOARCH}, nil
 }
+func (f foreign) Ping(context.Context) error                                    { return nil }
 func (f foreign) Info(context.Context) (*core.Info, error)                      { return &core.Info{Arch: f.arch}, nil }
 func (f foreign) CreateVolume(context.Context, string, map[string]string) error { return nil }
 func (f foreign) RemoveVolume(context.Context, string) error                    { return nil }
