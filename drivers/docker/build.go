@@ -120,7 +120,7 @@ func (e *engine) GuardsSteps() bool { return false }
 
 func (e *engine) RemoveImage(ctx context.Context, ref string) error {
 	_, err := e.api.ImageRemove(ctx, ref, image.RemoveOptions{PruneChildren: true})
-	return e.classify(ctx, err)
+	return container.Removal(e.classify(ctx, err), func() error { _, err := e.Image(ctx, ref); return err })
 }
 
 func (e *engine) Images(ctx context.Context, label string) ([]container.Listed, error) {

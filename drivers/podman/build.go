@@ -186,7 +186,8 @@ func (e *engine) Images(ctx context.Context, label string) ([]container.Listed, 
 }
 
 func (e *engine) RemoveImage(ctx context.Context, ref string) error {
-	return e.call(ctx, http.MethodDelete, "/images/"+url.PathEscape(ref), nil, nil, nil)
+	err := e.call(ctx, http.MethodDelete, "/images/"+url.PathEscape(ref), nil, nil, nil)
+	return container.Removal(err, func() error { _, err := e.Image(ctx, ref); return err })
 }
 
 // RemoveRest removes images only. Podman builds in containers of another kind, which are gone when a build has ended.

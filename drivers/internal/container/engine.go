@@ -69,6 +69,17 @@ type Engine interface {
 	Close() error
 }
 
+// Removal is the result of removing an image. Engines fail, each in words of its
+// own, if another removes the same one meanwhile. Look asks for the image.
+func Removal(err error, look func() error) error {
+	if core.CodeOf(err) == core.ErrInternal {
+		if gone := look(); core.CodeOf(gone) == core.ErrNotFound {
+			return gone
+		}
+	}
+	return err
+}
+
 // Image is what is known of an image.
 type Image struct {
 	ID     string // content id with its algorithm, as in "sha256:..."
