@@ -1,9 +1,10 @@
-// Command caisson-guest is the helper that lives in every sandbox.
+// Command caisson-guest is the helper that lives in every sandbox, and stands by while one is started.
 //
 //	caisson-guest keeper [-lease D] [-claim ID]  PID 1: reaps orphans, ends when no heartbeat came for D; ID's from the start
 //	caisson-guest renew [-claim ID [-from OLD]]  a heartbeat to the keeper; with an ID it takes the claim as well
 //	caisson-guest status                         prints the keeper's claim, its lease and the age of the last heartbeat
 //	caisson-guest runner [-alone]                serves calls on its standard input and output
+//	caisson-guest guard SOCKET LABEL             on the host: removes a container whose start was cut off by a death
 //
 // renew and status are for the keeper's own user. A claim is taken if it is
 // free, the same ID's already, or OLD's; otherwise renew exits with 3. Both
@@ -41,7 +42,7 @@ func main() {
 	os.Exit(1)
 }
 
-var errUsage = errors.New("usage: caisson-guest keeper [-lease D] [-claim ID] | renew [-claim ID [-from OLD]] | status | runner [-alone]")
+var errUsage = errors.New("usage: caisson-guest keeper [-lease D] [-claim ID] | renew [-claim ID [-from OLD]] | status | runner [-alone] | guard SOCKET LABEL")
 
 func run(args []string) error {
 	role := ""
@@ -59,6 +60,8 @@ func run(args []string) error {
 		return serve(linux.Options{})
 	case role == "runner" && len(args) == 1 && args[0] == "-alone":
 		return serve(linux.Options{Alone: true})
+	case role == "guard" && len(args) == 2 && args[0] != "":
+		return guard(args[0], args[1])
 	default:
 		return errUsage
 	}

@@ -15,7 +15,7 @@ import (
 // goes on only if the other is of its own user, as the workload is not. A
 // request is one packet of fields with a NUL between them, and so is the answer.
 const (
-	socketName    = "caisson-keeper" // behind the NUL of a name without a file
+	socketName    = "\x00caisson-keeper" // a name without a file begins with a NUL
 	maxPacket     = 1 << 10
 	socketSeconds = 2 // that either side waits for the other
 )
@@ -32,7 +32,7 @@ var errConflict = errors.New("another owner holds the claim")
 func (c *claim) listen() error {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err == nil {
-		err = onSocket(unix.SYS_BIND, fd)
+		err = onSocket(unix.SYS_BIND, fd, socketName)
 	}
 	if err == nil {
 		err = unix.Listen(fd, unix.SOMAXCONN)
@@ -78,7 +78,7 @@ func ask(request ...string) error {
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &unix.Timeval{Sec: socketSeconds}); err != nil {
 		return err
 	}
-	if err := onSocket(unix.SYS_CONNECT, fd); err != nil {
+	if err := onSocket(unix.SYS_CONNECT, fd, socketName); err != nil {
 		return fmt.Errorf("no keeper: %w", err)
 	}
 	if !ownUser(fd) {
@@ -103,12 +103,18 @@ func ask(request ...string) error {
 
 // onSocket makes a socket call on an address. The wrappers of x/sys for these know
 // every family there is, which would make the helper larger by 15 KiB.
-func onSocket(number uintptr, fd int) error {
+func onSocket(number uintptr, fd int, name string) error {
 	a := unix.RawSockaddrUnix{Family: unix.AF_UNIX}
-	for i := range len(socketName) {
-		a.Path[i+1] = int8(socketName[i])
+	if len(name) >= len(a.Path) {
+		return unix.ENAMETOOLONG
 	}
-	size := unsafe.Offsetof(a.Path) + 1 + uintptr(len(socketName))
+	for i := range len(name) {
+		a.Path[i] = int8(name[i])
+	}
+	size := unsafe.Offsetof(a.Path) + uintptr(len(name))
+	if name[0] != 0 { // a file's ends with a NUL
+		size++
+	}
 	if _, _, errno := unix.Syscall(number, uintptr(fd), uintptr(unsafe.Pointer(&a)), size); errno != 0 {
 		return errno
 	}
