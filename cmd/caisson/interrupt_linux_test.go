@@ -52,6 +52,7 @@ func TestKilled(t *testing.T) {
 	t.Setenv(shortLease, "1")
 	for _, scheme := range []string{"docker", "podman"} {
 		t.Run(scheme, func(t *testing.T) {
+			t.Parallel() // it waits
 			label := fmt.Sprintf("killed=%d", os.Getpid())
 			objects := func() []string { return enginetest.Objects(t, scheme, core.LabelPrefix+".label."+label) }
 			p := start(t, enginetest.URL(t, scheme), "--label", label, "-c", "echo ready; sleep 300")
