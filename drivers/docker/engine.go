@@ -33,6 +33,8 @@ var _ container.Engine = (*engine)(nil)
 
 func (e *engine) Close() error { return e.api.Close() }
 
+func (e *engine) Socket() string { return container.SocketOf(e.api.DaemonHost()) }
+
 // agree has the client agree with the engine on a version of the API. Requests
 // do so themselves, but lists read the version before that, which is a data race
 // with the first request of another goroutine.

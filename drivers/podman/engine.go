@@ -38,6 +38,8 @@ func (e *engine) Close() error {
 	return nil
 }
 
+func (e *engine) Socket() string { return container.SocketOf(e.host) }
+
 func (e *engine) CreateVolume(ctx context.Context, name string, labels map[string]string) error {
 	return e.call(ctx, http.MethodPost, "/volumes/create", nil, map[string]any{"Name": name, "Label": labels}, nil)
 }

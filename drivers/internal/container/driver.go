@@ -49,8 +49,9 @@ type Driver struct {
 	infos    singleflight.Group // an engine takes long for many questions at once
 	pulls    flights[struct{}]  // by reference
 	builds   flights[*built]    // by tag
-	starting chan struct{}      // a slot for each start under way
-	holder   string             // of claims: this process
+	guards   guards
+	starting chan struct{} // a slot for each start under way
+	holder   string        // of claims: this process
 }
 
 var _ core.Driver = (*Driver)(nil)
@@ -136,7 +137,10 @@ func (d *Driver) Start(ctx context.Context, spec *core.Spec) (core.Backend, erro
 }
 
 // Close releases the connection; see core.Driver.
-func (d *Driver) Close() error { return d.engine.Close() }
+func (d *Driver) Close() error {
+	d.guards.close()
+	return d.engine.Close()
+}
 
 // fail gives an error its place.
 func (d *Driver) fail(op string, err error) error {

@@ -14,6 +14,8 @@ import (
 type Engine interface {
 	// Ping returns nil if the engine answers. It costs the engine next to nothing, however busy it is.
 	Ping(ctx context.Context) error
+	// Socket is the path of the engine's socket on this machine, or empty.
+	Socket() string
 	// Info asks the engine what it is, which may take a busy one long. The driver adds its capabilities.
 	Info(ctx context.Context) (*core.Info, error)
 	// Now is the engine's own time, to the second. Times of objects are by that clock.

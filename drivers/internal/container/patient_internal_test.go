@@ -22,6 +22,7 @@ func wait(ctx context.Context) error {
 	return core.Errorf(core.ErrTimeout, "", "%w", context.Cause(ctx))
 }
 
+func (silent) Socket() string                                                  { return "" }
 func (silent) Ping(ctx context.Context) error                                  { return wait(ctx) }
 func (silent) Info(ctx context.Context) (*core.Info, error)                    { return nil, wait(ctx) }
 func (silent) Now(ctx context.Context) (time.Time, error)                      { return time.Time{}, wait(ctx) }

@@ -1,11 +1,8 @@
 package drivertest
 
 import (
-	"bufio"
 	"context"
 	"net/http"
-	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -247,41 +244,6 @@ func (s *suite) restarted(t *testing.T) {
 	require.ErrorIs(t, err, core.ErrConflict, "the process that had it before")
 	require.NoError(t, before.Stop(t.Context()))
 	require.Equal(t, "mine\n", sh(t, after, "echo mine"))
-}
-
-// ownerVariable makes this test a process that starts a sandbox with a lease and waits to be killed.
-const ownerVariable = "CAISSON_DRIVERTEST_OWNER"
-
-const shortLease = core.MinLease
-
-// lease ends a sandbox whose process was killed, with nobody's help, and no other.
-func (s *suite) lease(t *testing.T) {
-	if owner := os.Getenv(ownerVariable); owner != "" {
-		s.owner = owner
-		_, err := core.Start(t.Context(), s.driver, s.spec(func(spec *core.Spec) { spec.Lease = shortLease }))
-		require.NoError(t, err)
-		_, _ = os.Stdout.WriteString("\nstarted\n")
-		select {}
-	}
-	alive := s.start(t, func(spec *core.Spec) { spec.Lease = shortLease })
-	owner := s.owner + "-killed"
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestEngine$/^lease$", "-test.v")
-	child.Env = append(os.Environ(), ownerVariable+"="+owner)
-	out, err := child.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, child.Start())
-	lines := bufio.NewScanner(out)
-	for lines.Scan() && lines.Text() != "started" {
-		t.Log(lines.Text())
-	}
-	label := core.LabelPrefix + ".owner=" + owner
-	require.NotEmpty(t, enginetest.Objects(t, s.scheme, label))
-	require.NoError(t, child.Process.Kill())
-	_ = child.Wait() // it was killed
-	killed := time.Now()
-	require.Eventually(t, func() bool { return len(enginetest.Objects(t, s.scheme, label)) == 0 }, shortLease+30*time.Second, 200*time.Millisecond)
-	t.Logf("gone %v after its process, with a lease of %v", time.Since(killed).Round(time.Millisecond), shortLease)
-	require.Equal(t, "alive\n", sh(t, alive, "echo alive"), "a sandbox whose process lives has ended")
 }
 
 // ages are by the engine's clock, as that of whoever started a sandbox may be another.

@@ -56,6 +56,7 @@ func Run(t *testing.T, scheme string) {
 		{"join", s.join},
 		{"restarted", s.restarted},
 		{"lease", s.lease},
+		{"half started", s.halfStarted},
 		{"collect", s.collect},
 		{"ages", s.ages},
 	} {

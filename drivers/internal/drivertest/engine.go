@@ -2,15 +2,9 @@ package drivertest
 
 import (
 	"context"
-	"io"
-	"log"
 	"net"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
 	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -77,49 +71,6 @@ func (s *suite) startEnds(t *testing.T, drv core.Driver) (wait func()) {
 		t.Helper()
 		require.ErrorIs(t, <-failed, core.ErrTimeout)
 		require.Less(t, time.Since(began), 12*time.Second)
-	}
-}
-
-// held opens a driver on an engine that is as all are, but does not see a request that hold is true for until t ends or release is called.
-func (s *suite) held(t *testing.T, hold func(*http.Request) bool) (drv core.Driver, release func()) {
-	t.Helper()
-	real, err := url.Parse(enginetest.URL(t, s.scheme))
-	require.NoError(t, err)
-	proxy := &httputil.ReverseProxy{
-		ErrorLog: log.New(io.Discard, "", 0), // of requests that their client has given up
-		Rewrite:  func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "engine" },
-		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", real.Path)
-		}},
-	}
-	released := make(chan struct{})
-	socket := filepath.Join(t.TempDir(), "engine.sock")
-	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
-	require.NoError(t, err)
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if hold(r) {
-			<-released
-		}
-		proxy.ServeHTTP(w, r)
-	})}
-	go func() { _ = server.Serve(l) }()
-	drv, err = core.Open(t.Context(), s.scheme+"://"+socket)
-	require.NoError(t, err)
-	release = sync.OnceFunc(func() { close(released) })
-	t.Cleanup(func() {
-		release()
-		require.NoError(t, drv.Close())
-		_ = server.Close()
-	})
-	_, err = drv.Prepare(t.Context(), &core.Runtime{Image: enginetest.Image()}, nil)
-	require.NoError(t, err)
-	return drv, release
-}
-
-// request returns what is true for requests to a path that has both parts.
-func request(contains, ending string) func(*http.Request) bool {
-	return func(r *http.Request) bool {
-		return strings.Contains(r.URL.Path, contains) && strings.HasSuffix(r.URL.Path, ending)
 	}
 }
 

@@ -1,0 +1,92 @@
+package container
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/caisson-dev/caisson/guest/binary"
+)
+
+// guards start a process beside ours for each start of a sandbox with a lease. If
+// ours is killed after the engine was asked to make the container and before it was asked to start it,
+// that one removes it: there is no keeper yet that would end with the lease.
+//
+// It needs Linux and an engine on a local socket. Without one, or if it cannot be
+// started, such a container stays until somebody collects it.
+type guards struct {
+	once    sync.Once
+	program *os.File // the helper, in a file that has no name; nil without one
+}
+
+// stand begins to watch over the container that will have a label. The function
+// that it returns ends that.
+func (g *guards) stand(socket, label string) (over func()) {
+	if runtime.GOOS != "linux" || socket == "" {
+		return func() {}
+	}
+	g.once.Do(func() { g.program, _ = helperFile() })
+	if g.program == nil {
+		return func() {}
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return func() {}
+	}
+	defer r.Close()
+	cmd := exec.Command("/proc/self/fd/"+strconv.Itoa(int(g.program.Fd())), "guard", socket, label) //nolint:gosec,noctx // the helper that is part of this program; it is to outlive us
+	cmd.Stdin, cmd.Env = r, []string{}
+	if cmd.Start() != nil {
+		w.Close()
+		return func() {}
+	}
+	return func() {
+		_, _ = w.Write([]byte{0})
+		w.Close()
+		_ = cmd.Wait() // it does nothing else
+	}
+}
+
+// SocketOf returns the path in an engine's address, if it is one of this machine's.
+func SocketOf(host string) string {
+	path, _ := strings.CutPrefix(host, "unix://")
+	if path == host {
+		return ""
+	}
+	return path
+}
+
+func (g *guards) close() {
+	g.once.Do(func() {})
+	if g.program != nil {
+		g.program.Close()
+	}
+}
+
+// helperFile returns the helper for this machine in a file that is gone from
+// its directory, so that nothing is left of it whenever this process ends.
+func helperFile() (*os.File, error) {
+	data, err := binary.Load(runtime.GOARCH)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp("", "caisson-guest-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(0o500)
+	}
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.Open(f.Name())
+}

@@ -1,0 +1,141 @@
+package drivertest
+
+import (
+	"bufio"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/internal/enginetest"
+)
+
+// ownerVariable makes this test a process that starts a sandbox with a lease and waits to be killed.
+const ownerVariable = "CAISSON_DRIVERTEST_OWNER"
+
+const shortLease = core.MinLease
+
+// victim is another process, which starts a sandbox with a lease.
+type victim struct {
+	child *exec.Cmd
+	lines *bufio.Scanner
+	label string // of what it makes
+}
+
+func (s *suite) victim(t *testing.T, test string, env ...string) *victim {
+	t.Helper()
+	owner := s.owner + "-killed"
+	v := &victim{child: exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestEngine$/^"+test+"$", "-test.v"), label: core.LabelPrefix + ".owner=" + owner}
+	v.child.Env = append(append(os.Environ(), ownerVariable+"="+owner), env...)
+	out, err := v.child.StdoutPipe()
+	require.NoError(t, err)
+	v.lines = bufio.NewScanner(out)
+	require.NoError(t, v.child.Start())
+	return v
+}
+
+// beVictim is what that process does.
+func (s *suite) beVictim(t *testing.T) {
+	s.owner = os.Getenv(ownerVariable)
+	_, err := core.Start(t.Context(), s.driver, s.spec(func(spec *core.Spec) { spec.Lease = shortLease }))
+	require.NoError(t, err)
+	_, _ = os.Stdout.WriteString("\nstarted\n")
+	select {}
+}
+
+func (v *victim) kill(t *testing.T) {
+	t.Helper()
+	require.NoError(t, v.child.Process.Kill())
+	_ = v.child.Wait() // it was killed
+}
+
+// lease ends a sandbox whose process was killed.
+func (s *suite) lease(t *testing.T) {
+	if os.Getenv(ownerVariable) != "" {
+		s.beVictim(t)
+	}
+	alive := s.start(t, func(spec *core.Spec) { spec.Lease = shortLease })
+	v := s.victim(t, "lease")
+	for v.lines.Scan() && v.lines.Text() != "started" {
+		t.Log(v.lines.Text())
+	}
+	require.NotEmpty(t, enginetest.Objects(t, s.scheme, v.label))
+	v.kill(t)
+	killed := time.Now()
+	require.Eventually(t, func() bool { return len(enginetest.Objects(t, s.scheme, v.label)) == 0 }, shortLease+30*time.Second, 200*time.Millisecond)
+	t.Logf("gone %v after its process, with a lease of %v", time.Since(killed).Round(time.Millisecond), shortLease)
+	require.Equal(t, "alive\n", sh(t, alive, "echo alive"), "a sandbox whose process lives has ended")
+}
+
+// halfStarted is a sandbox of which the container was made and not started when its
+// process was killed. There is no keeper in it yet, so another process sees to its end.
+func (s *suite) halfStarted(t *testing.T) {
+	if os.Getenv(ownerVariable) != "" {
+		s.beVictim(t)
+	}
+	for _, test := range []struct {
+		name string
+		between
+	}{
+		{"before its id is known", between{answer: request("/containers", "/create")}},
+		{"before it is started", between{request: request("/containers/", "/start")}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			reached := make(chan struct{})
+			once := sync.OnceFunc(func() { close(reached) })
+			for _, hold := range []*func(*http.Request) bool{&test.request, &test.answer} {
+				if matches := *hold; matches != nil {
+					*hold = func(r *http.Request) bool {
+						if !matches(r) {
+							return false
+						}
+						once()
+						return true
+					}
+				}
+			}
+			test.listen(t, s.scheme)
+			v := s.victim(t, "half started", "CAISSON_TEST_"+strings.ToUpper(s.scheme)+"="+test.socket)
+			<-reached
+			require.Equal(t, []string{"created"}, slices.Collect(maps.Values(enginetest.States(t, s.scheme, v.label))))
+			require.NotEmpty(t, guards(t, test.socket))
+			v.kill(t)
+			require.Eventually(t, func() bool { return len(enginetest.Objects(t, s.scheme, v.label)) == 0 }, 10*time.Second, 50*time.Millisecond, "left on the engine")
+			require.Eventually(t, func() bool { return len(guards(t, test.socket)) == 0 }, 10*time.Second, 50*time.Millisecond, "a process is left")
+		})
+	}
+	t.Run("and none is left by a start that works", func(t *testing.T) {
+		var b between
+		b.listen(t, s.scheme)
+		drv, err := core.Open(t.Context(), s.scheme+"://"+b.socket)
+		require.NoError(t, err)
+		defer drv.Close()
+		sb, err := core.Start(t.Context(), drv, s.spec(func(spec *core.Spec) { spec.Lease = shortLease }))
+		require.NoError(t, err)
+		require.Empty(t, guards(t, b.socket))
+		require.NoError(t, sb.Stop(t.Context()))
+	})
+}
+
+// guards are the processes that watch over a start on an engine.
+func guards(t *testing.T, socket string) (pids []string) {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	require.NoError(t, err)
+	for _, file := range all {
+		line, _ := os.ReadFile(file) // it may have ended
+		if strings.Contains(string(line), "\x00guard\x00"+socket+"\x00") {
+			pids = append(pids, filepath.Base(filepath.Dir(file)))
+		}
+	}
+	return pids
+}
