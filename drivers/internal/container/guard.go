@@ -38,7 +38,7 @@ func (g *guards) stand(socket, label string) (over func()) {
 	}
 	defer r.Close()
 	cmd := exec.Command("/proc/self/fd/"+strconv.Itoa(int(g.program.Fd())), "guard", socket, label) //nolint:gosec,noctx // the helper that is part of this program; it is to outlive us
-	cmd.Stdin, cmd.Env = r, []string{}
+	cmd.Stdin, cmd.Env, cmd.Dir = r, []string{}, "/"
 	if cmd.Start() != nil {
 		w.Close()
 		return func() {}
