@@ -66,8 +66,8 @@ func (g *guards) close() {
 	}
 }
 
-// helperFile returns the helper for this machine in a file that is gone from
-// its directory, so that nothing is left of it whenever this process ends.
+// helperFile returns the helper for this machine in a file without a name. That
+// is removed before anything is written, so nothing is left whenever this process ends.
 func helperFile() (*os.File, error) {
 	data, err := binary.Load(runtime.GOARCH)
 	if err != nil {
@@ -77,7 +77,12 @@ func helperFile() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(f.Name())
+	program, err := os.Open(f.Name()) // what can be written cannot be executed
+	_ = os.Remove(f.Name())
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
 	_, err = f.Write(data)
 	if err == nil {
 		err = f.Chmod(0o500)
@@ -86,7 +91,8 @@ func helperFile() (*os.File, error) {
 		err = closeErr
 	}
 	if err != nil {
+		program.Close()
 		return nil, err
 	}
-	return os.Open(f.Name())
+	return program, nil
 }
