@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -84,7 +83,7 @@ func (e *guarded) ends(t *testing.T) []string {
 
 func TestGuard(t *testing.T) {
 	always := func(state string) func(int) string { return func(int) string { return state } }
-	removed := []string{"DELETE " + guardedID + " " + url.Values{"v": {"1"}}.Encode()}
+	removed := []string{"DELETE " + guardedID + " v=1"}
 	for _, tt := range []struct {
 		name   string
 		engine *guarded

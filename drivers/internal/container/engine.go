@@ -34,7 +34,7 @@ type Engine interface {
 	GuardsSteps() bool
 	// Images lists the images that have a label, KEY or KEY=VALUE.
 	Images(ctx context.Context, label string) ([]Listed, error)
-	// RemoveImage removes an image unless it is in use, which is ErrConflict.
+	// RemoveImage removes an image unless it is in use, which is ErrConflict. See Removal.
 	RemoveImage(ctx context.Context, ref string) error
 	// RemoveRest removes the containers and the untagged images that carry a
 	// label, KEY=VALUE: what a build leaves.

@@ -25,38 +25,32 @@ type guards struct {
 // stand begins to watch over the container that will have a label. The function
 // that it returns ends that.
 func (g *guards) stand(socket, label string) (over func()) {
+	none := func() {}
 	if runtime.GOOS != "linux" || socket == "" {
-		return func() {}
+		return none
 	}
 	g.once.Do(func() { g.program, _ = helperFile() })
 	if g.program == nil {
-		return func() {}
+		return none
 	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return func() {}
-	}
-	defer r.Close()
 	cmd := exec.Command("/proc/self/fd/"+strconv.Itoa(int(g.program.Fd())), "guard", socket, label) //nolint:gosec,noctx // the helper that is part of this program; it is to outlive us
-	cmd.Stdin, cmd.Env, cmd.Dir = r, []string{}, "/"
-	if cmd.Start() != nil {
-		w.Close()
-		return func() {}
+	cmd.Env, cmd.Dir = []string{}, "/"
+	in, err := cmd.StdinPipe()
+	if err != nil || cmd.Start() != nil { // which closes the pipe
+		return none
 	}
 	return func() {
-		_, _ = w.Write([]byte{0})
-		w.Close()
+		_, _ = in.Write([]byte{0})
 		_ = cmd.Wait() // it does nothing else
 	}
 }
 
 // SocketOf returns the path in an engine's address, if it is one of this machine's.
 func SocketOf(host string) string {
-	path, _ := strings.CutPrefix(host, "unix://")
-	if path == host {
-		return ""
+	if path, local := strings.CutPrefix(host, "unix://"); local {
+		return path
 	}
-	return path
+	return ""
 }
 
 func (g *guards) close() {

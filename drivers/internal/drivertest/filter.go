@@ -2,14 +2,9 @@ package drivertest
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,34 +12,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caisson-dev/caisson/core"
-	"github.com/caisson-dev/caisson/internal/enginetest"
 )
 
 // otherFilter is an engine that filters system calls by its own profile, whatever it is told.
 func (s *suite) otherFilter(t *testing.T) {
-	real, err := url.Parse(enginetest.URL(t, s.scheme))
-	require.NoError(t, err)
-	proxy := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.Out.URL.Scheme, r.Out.URL.Host = "http", "engine"
-			if strings.HasSuffix(r.In.URL.Path, "/containers/create") {
-				dropFilter(t, r.Out)
-			}
-		},
-		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", real.Path)
-		}},
-	}
-	socket := filepath.Join(t.TempDir(), "engine.sock")
-	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
-	require.NoError(t, err)
-	server := &http.Server{Handler: proxy}
-	go func() { _ = server.Serve(l) }()
-	defer server.Close()
-	drv, err := core.Open(t.Context(), s.scheme+"://"+socket)
-	require.NoError(t, err)
-	defer drv.Close()
-	_, err = core.Start(t.Context(), drv, s.spec())
+	drv, _ := s.held(t, func(r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/containers/create") {
+			dropFilter(t, r)
+		}
+		return false
+	})
+	_, err := core.Start(t.Context(), drv, s.spec())
 	require.ErrorIs(t, err, core.ErrUnsupported)
 	require.ErrorContains(t, err, "another filter")
 	sb, err := core.Start(t.Context(), drv, s.spec(func(spec *core.Spec) { spec.Allow = []core.Weakening{core.WeakenSeccomp} }))

@@ -24,6 +24,7 @@ import (
 // before the engine sees it, or the answer to one.
 type between struct {
 	request, answer func(*http.Request) bool
+	reached         chan struct{} // closed when something is held up
 	release         func()
 	socket          string
 }
@@ -32,8 +33,16 @@ func (b *between) listen(t *testing.T, scheme string) {
 	t.Helper()
 	real, err := url.Parse(enginetest.URL(t, scheme))
 	require.NoError(t, err)
+	b.reached = make(chan struct{})
+	reach := sync.OnceFunc(func() { close(b.reached) })
 	released := make(chan struct{})
 	b.release = sync.OnceFunc(func() { close(released) })
+	wait := func(hold func(*http.Request) bool, r *http.Request) {
+		if hold != nil && hold(r) {
+			reach()
+			<-released
+		}
+	}
 	proxy := &httputil.ReverseProxy{
 		ErrorLog: log.New(io.Discard, "", 0), // of requests that their client has given up
 		Rewrite:  func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "engine" },
@@ -41,9 +50,7 @@ func (b *between) listen(t *testing.T, scheme string) {
 			return new(net.Dialer).DialContext(ctx, "unix", real.Path)
 		}},
 		ModifyResponse: func(r *http.Response) error {
-			if b.answer != nil && b.answer(r.Request) {
-				<-released
-			}
+			wait(b.answer, r.Request)
 			return nil
 		},
 	}
@@ -51,9 +58,7 @@ func (b *between) listen(t *testing.T, scheme string) {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", b.socket)
 	require.NoError(t, err)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if b.request != nil && b.request(r) {
-			<-released
-		}
+		wait(b.request, r)
 		proxy.ServeHTTP(w, r)
 	})}
 	go func() { _ = server.Serve(l) }()

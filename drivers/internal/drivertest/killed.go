@@ -3,13 +3,11 @@ package drivertest
 import (
 	"bufio"
 	"maps"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -90,22 +88,13 @@ func (s *suite) halfStarted(t *testing.T) {
 		{"before it is started", between{request: request("/containers/", "/start")}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			reached := make(chan struct{})
-			once := sync.OnceFunc(func() { close(reached) })
-			for _, hold := range []*func(*http.Request) bool{&test.request, &test.answer} {
-				if matches := *hold; matches != nil {
-					*hold = func(r *http.Request) bool {
-						if !matches(r) {
-							return false
-						}
-						once()
-						return true
-					}
-				}
-			}
 			test.listen(t, s.scheme)
 			v := s.victim(t, "half started", "CAISSON_TEST_"+strings.ToUpper(s.scheme)+"="+test.socket)
-			<-reached
+			select {
+			case <-test.reached:
+			case <-time.After(time.Minute):
+				t.Fatal("the other process does not get that far")
+			}
 			require.Equal(t, []string{"created"}, slices.Collect(maps.Values(enginetest.States(t, s.scheme, v.label))))
 			require.NotEmpty(t, guards(t, test.socket))
 			v.kill(t)
