@@ -15,10 +15,11 @@ const sourceDir = "/.caisson-build"
 
 // guardScript runs "$@" for as long as a file can be made beside it. It is the
 // first process of its namespace, so that its end is the end of all. (Where ':'
-// cannot write, a shell exits; where true cannot, it goes on.)
+// cannot write, a shell exits; where true cannot, it goes on. A name that was
+// there before can be opened, and removed, when the root file system is gone, so each has its own.)
 const guardScript = `trap 'exit 143' USR1; read -r name </proc/sys/kernel/hostname; echo "` + GuardLine + `$name"; ` +
-	`"$@" & step=$!; { while sleep 1 && true >/.caisson-alive; do :; done; kill -USR1 $$; } 2>/dev/null & guard=$!; ` +
-	`wait $step; code=$?; kill $guard; wait $guard 2>/dev/null; rm -f /.caisson-alive; exit $code`
+	`"$@" & step=$!; { n=0; while sleep 1 && true >/.caisson-alive-$n && rm /.caisson-alive-$n; do n=$((n+1)); done; kill -USR1 $$; } 2>/dev/null & guard=$!; ` +
+	`wait $step; code=$?; kill $guard; wait $guard 2>/dev/null; rm -f /.caisson-alive-*; exit $code`
 
 // buildFile is a build file in the making. Nothing in it is interpreted: what
 // comes from a runtime stands in the exec form of RUN, as JSON, or was

@@ -148,9 +148,9 @@ func (s *suite) cancel(t *testing.T) {
 	marker := "marker-" + s.name
 	rt := s.runtime(func(rt *core.Runtime) {
 		rt.Source.Network = core.NetworkNone
-		rt.SetupCommands = []string{"true", fmt.Sprintf("trap '' TERM; (setsid sleep 300 %[1]s & true) 2>/dev/null; echo started; while :; do sleep 1; done # %[1]s", marker)}
+		rt.SetupCommands = []string{"true", fmt.Sprintf("trap '' TERM; (setsid sleep 300 %[1]s & true) 2>/dev/null; echo started; sleep 3; echo later; while :; do sleep 1; done # %[1]s", marker)}
 	})
-	for _, when := range []string{"start from", "set up: true", "started"} {
+	for _, when := range []string{"start from", "set up: true", "started", "later"} {
 		t.Run("at "+when, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
