@@ -19,6 +19,7 @@ import (
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/internal/enginetest"
+	"github.com/caisson-dev/caisson/runtimes"
 	"github.com/caisson-dev/caisson/sessions"
 )
 
@@ -105,7 +106,8 @@ func (e *engine) killedAnywhere(t *testing.T) {
 				killed := time.Now()
 				// Before that the engine may still be making one.
 				until(t, "the sandboxes of a process without a successor are gone", func() bool {
-					return time.Since(killed) > core.MinLease && len(enginetest.States(t, e.scheme, core.LabelPrefix+".owner="+one.owner)) == 0
+					return time.Since(killed) > core.MinLease && len(enginetest.States(t, e.scheme, core.LabelPrefix+".owner="+one.owner)) == 0 &&
+						len(enginetest.Untagged(t, e.scheme, runtimes.LabelRuntime+"="+one.owner)) == 0
 				})
 				require.Less(t, time.Since(killed), core.MinLease+30*time.Second)
 				one.collected(t)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -12,90 +13,115 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// How a guard asks the engine.
+// What a guard removes: a container that was not started, what the steps of a
+// build run in, on an engine that goes on with them, or images that it has left on the way.
 const (
-	guardTime   = time.Minute // for which an engine may go on with a request whose client is dead
-	guardRest   = 200 * time.Millisecond
-	guardAnswer = 10 // seconds that an answer may take
-	maxAnswer   = 1 << 20
+	guardStart  = "start"
+	guardSteps  = "steps"
+	guardImages = "images"
 )
 
-// guard stands by, on the host, while a process starts a sandbox. An engine makes
-// a container by one request and starts it by another; if the process is killed
-// in between, nobody is left who would know of it. Then guard removes it. One that
-// was started has a lease, and is left alone.
+// For how long a guard goes on.
+const (
+	guardTime  = time.Minute // for which an engine may go on with a request whose client is dead
+	guardQuiet = 10 * time.Second
+	guardRest  = 200 * time.Millisecond
+)
+
+// guard stands by, on the host, while an engine does what a process has asked it
+// for. If the process is killed, nobody is left who would know of what the engine
+// makes, or goes on with. Then guard removes that.
 //
-// The process writes a byte to standard input when it is done. An end without one is its death.
-func guard(socket, label string) error {
+// The process writes a zero byte to standard input when it is done. An end without
+// one is its death. Before that it writes the name of the container of the steps, if it comes to know it.
+func guard(socket, what, label string) error {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGPIPE) // what is sent to all of the process's group
 	_, _ = unix.Setsid()
-	if n, _ := os.Stdin.Read(make([]byte, 1)); n > 0 {
+	said, _ := io.ReadAll(os.Stdin)
+	if bytes.HasSuffix(said, []byte{0}) {
 		return nil
 	}
-	for end := time.Now().Add(guardTime); time.Now().Before(end); time.Sleep(guardRest) {
-		if seen, err := removeUnstarted(socket, label); err == nil && seen {
-			return nil
-		}
+	g := &guarded{socket: socket, label: label}
+	switch what {
+	case guardStart:
+		repeat(g.removeUnstarted)
+	case guardSteps: // without a container's name none goes on
+		repeat(func() bool { return len(said) == 0 || g.endStep(string(said)) })
+	case guardImages:
+		quiet := time.Now()
+		repeat(func() bool {
+			if g.removeUntagged() {
+				quiet = time.Now()
+			}
+			return time.Since(quiet) > guardQuiet
+		})
 	}
 	return nil
 }
 
-// removeUnstarted looks for the container with a label, and removes it if it was not started.
-func removeUnstarted(socket, label string) (seen bool, err error) {
-	list, err := request(socket, "GET", "/containers/json?all=1&filters=%7B%22label%22%3A%5B%22"+strings.ReplaceAll(label, "=", "%3D")+"%22%5D%7D")
-	if err != nil {
-		return false, err
+// repeat calls done until it returns true.
+func repeat(done func() bool) {
+	for end := time.Now().Add(guardTime); time.Now().Before(end) && !done(); {
+		time.Sleep(guardRest)
 	}
-	// In a string of JSON the quotes would be escaped, so nothing that others write looks like these.
-	_, id, found := bytes.Cut(list, []byte(`"Id":"`))
-	if !found {
-		return false, nil
-	}
-	id, _, _ = bytes.Cut(id, []byte(`"`))
-	if !bytes.Contains(list, []byte(`"State":"created"`)) {
-		return true, nil
-	}
-	_, err = request(socket, "DELETE", "/containers/"+string(id)+"?v=1") // without force: by now it may run
-	return true, err
 }
 
-// request sends a request to the engine and returns what is in the answer. It speaks
-// HTTP 1.0, by which an answer is whole and ends with the connection. The
-// packages for HTTP and JSON are more than twice as large as the whole helper.
-func request(socket, method, path string) ([]byte, error) {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+// guarded is what a guard has to remove: all that has a label.
+type guarded struct{ socket, label string }
+
+// removeUnstarted removes a container that was not started. An engine makes it by
+// one request and starts it by another. One that was started has a lease, and is left alone.
+func (g *guarded) removeUnstarted() (done bool) {
+	list, err := request(g.socket, "GET", "/containers/json?all=1&filters="+g.filter(""))
 	if err != nil {
-		return nil, err
+		return false
 	}
-	defer unix.Close(fd)
-	for _, option := range []int{unix.SO_SNDTIMEO, unix.SO_RCVTIMEO} {
-		if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, option, &unix.Timeval{Sec: guardAnswer}); err != nil {
-			return nil, err
+	ids := idsIn(list)
+	if len(ids) == 0 {
+		return false
+	}
+	if !bytes.Contains(list, []byte(`"State":"created"`)) {
+		return true
+	}
+	_, err = request(g.socket, "DELETE", "/containers/"+ids[0]+"?v=1") // without force: by now it may run
+	return err == nil
+}
+
+// endStep removes the container that a build's steps run in, on an engine that
+// would go on with them. Each step looks whether it is still there.
+func (g *guarded) endStep(container string) (done bool) {
+	_, err := request(g.socket, "DELETE", "/v4.0.0/libpod/containers/"+container+"?force=true")
+	return err == nil || errors.Is(err, errGone)
+}
+
+// removeUntagged removes what a build has made on its way, and reports whether
+// there was any. Nothing else is based on it; what it is based on itself, and has no name, goes with it.
+func (g *guarded) removeUntagged() (found bool) {
+	list, err := request(g.socket, "GET", "/images/json?filters="+g.filter("%2C%22dangling%22%3A%5B%22true%22%5D"))
+	if err != nil {
+		return false
+	}
+	ids := idsIn(list)
+	for _, id := range ids {
+		_, _ = request(g.socket, "DELETE", "/images/"+id) // if the engine still needs it, later
+	}
+	return len(ids) > 0
+}
+
+// filter is for a list of what has the label, with more conditions.
+func (g *guarded) filter(more string) string {
+	return "%7B%22label%22%3A%5B%22" + strings.ReplaceAll(g.label, "=", "%3D") + "%22%5D" + more + "%7D"
+}
+
+// idsIn returns the ids in a list. In a string of JSON the quotes would be
+// escaped, so nothing that others write looks like one.
+func idsIn(list []byte) (ids []string) {
+	for {
+		_, rest, found := bytes.Cut(list, []byte(`"Id":"`))
+		if !found {
+			return ids
 		}
+		id, rest, _ := bytes.Cut(rest, []byte(`"`))
+		ids, list = append(ids, string(id)), rest
 	}
-	if err := onSocket(unix.SYS_CONNECT, fd, socket); err != nil {
-		return nil, err
-	}
-	if _, err := unix.Write(fd, []byte(method+" "+path+" HTTP/1.0\r\nHost: engine\r\n\r\n")); err != nil {
-		return nil, err
-	}
-	var answer []byte
-	for buf := make([]byte, 4<<10); len(answer) < maxAnswer; {
-		n, err := unix.Read(fd, buf)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
-			break
-		}
-		answer = append(answer, buf[:n]...)
-	}
-	head, body, _ := bytes.Cut(answer, []byte("\r\n\r\n"))
-	if status := bytes.Fields(head); len(status) < 2 || status[1][0] != '2' {
-		return nil, errors.New("the engine refuses")
-	}
-	return body, nil
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -17,63 +18,60 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// listed is a container as an engine lists it.
+// listed is a container or an image as an engine lists it.
 type listed struct {
-	ID     string `json:"Id"`
-	Labels map[string]string
-	State  string
+	ID       string `json:"Id"`
+	ParentID string `json:"ParentId"`
+	Labels   map[string]string
+	State    string
 }
 
-// guarded is an engine that has at most one container, and a guard that stands by.
+// guarded is an engine, and a guard that stands by.
 type guarded struct {
+	list    string // the only one that it may ask for
+	query   url.Values
 	mu      sync.Mutex
-	asked   []string                   // methods and ids
-	answer  func(n int) (state string) // of the n-th list, from 1; "" without a container
-	refuses bool                       // to remove it
+	lists   int
+	asked   []string                 // whatever else
+	answer  func(n int) []listed     // to the n-th request for the list, from 1
+	removal func(n int) (status int) // of the n-th removal, from 1; nil is 200
 	guard   *exec.Cmd
 	stdin   io.WriteCloser
 }
 
 const guardedID = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-func startGuard(t *testing.T, e *guarded) {
+func startGuard(t *testing.T, what string, e *guarded) {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "engine.sock")
 	l, err := net.Listen("unix", socket)
 	require.NoError(t, err)
-	lists := 0
+	removals := 0
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		if r.Method == http.MethodDelete {
-			e.asked = append(e.asked, "DELETE "+strings.TrimPrefix(r.URL.Path, "/containers/")+" "+r.URL.RawQuery)
-			if e.refuses {
-				w.WriteHeader(http.StatusConflict)
-			}
+		if r.Method == http.MethodGet && r.URL.Path == e.list && r.URL.Query().Encode() == e.query.Encode() {
+			e.lists++
+			_ = json.NewEncoder(w).Encode(e.answer(e.lists))
 			return
 		}
-		if r.Method != http.MethodGet || r.URL.Path != "/containers/json" || r.URL.Query().Get("all") != "1" || r.URL.Query().Get("filters") != `{"label":["key=value"]}` {
-			e.asked = append(e.asked, r.Method+" "+r.URL.String())
+		e.asked = append(e.asked, r.Method+" "+r.URL.String())
+		if removals++; e.removal != nil {
+			w.WriteHeader(e.removal(removals))
 		}
-		lists++
-		list := []listed{}
-		if state := e.answer(lists); state != "" {
-			list = append(list, listed{guardedID, map[string]string{"key": "value", "own": `"State":"created","Id":"another"`}, state})
-		}
-		_ = json.NewEncoder(w).Encode(list)
 	})}
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(func() { _ = server.Close() })
-	e.guard = exec.Command(binary, "guard", socket, "key=value")
+	e.guard = exec.Command(binary, "guard", socket, what, "key=value")
 	e.stdin, err = e.guard.StdinPipe()
 	require.NoError(t, err)
 	require.NoError(t, e.guard.Start())
 }
 
-// ends waits for the guard and returns what it did but for lists.
+// ends waits for the guard and returns what it asked for but for lists.
 func (e *guarded) ends(t *testing.T) []string {
 	t.Helper()
-	late := time.AfterFunc(10*time.Second, func() { _ = e.guard.Process.Kill() })
+	late := time.AfterFunc(30*time.Second, func() { _ = e.guard.Process.Kill() })
 	defer late.Stop()
 	require.NoError(t, e.guard.Wait())
 	e.mu.Lock()
@@ -81,41 +79,47 @@ func (e *guarded) ends(t *testing.T) []string {
 	return e.asked
 }
 
-func TestGuard(t *testing.T) {
-	always := func(state string) func(int) string { return func(int) string { return state } }
-	removed := []string{"DELETE " + guardedID + " v=1"}
+// container is a list of one, or of none if it has no state.
+func container(state string) []listed {
+	if state == "" {
+		return []listed{}
+	}
+	return []listed{{guardedID, "", map[string]string{"key": "value", "own": `"State":"created","Id":"another"`}, state}}
+}
+
+func containers(e *guarded) *guarded {
+	e.list, e.query = "/containers/json", url.Values{"all": {"1"}, "filters": {`{"label":["key=value"]}`}}
+	return e
+}
+
+func TestGuardOfAStart(t *testing.T) {
+	always := func(state string) func(int) []listed { return func(int) []listed { return container(state) } }
+	states := func(list ...string) func(int) []listed {
+		return func(n int) []listed { return container(list[min(n, len(list))-1]) }
+	}
+	removed := []string{"DELETE /containers/" + guardedID + "?v=1"}
 	for _, tt := range []struct {
 		name   string
 		engine *guarded
 		want   []string
 	}{
-		{"made and not started", &guarded{answer: always("created")}, removed},
-		{"started", &guarded{answer: always("running")}, nil},
-		{"ended", &guarded{answer: always("exited")}, nil},
-		{"made later", &guarded{answer: func(n int) string { return []string{"", "", "", "created"}[min(n, 4)-1] }}, removed},
-		{"started meanwhile", &guarded{answer: func(n int) string { return []string{"created", "running"}[min(n, 2)-1] }, refuses: true}, removed},
+		{"made and not started", containers(&guarded{answer: always("created")}), removed},
+		{"started", containers(&guarded{answer: always("running")}), nil},
+		{"ended", containers(&guarded{answer: always("exited")}), nil},
+		{"made later", containers(&guarded{answer: states("", "", "", "created")}), removed},
+		{"started meanwhile", containers(&guarded{answer: states("created", "running"), removal: func(int) int { return http.StatusConflict }}), removed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			startGuard(t, tt.engine)
+			startGuard(t, "start", tt.engine)
 			require.NoError(t, tt.engine.stdin.Close())
 			require.Equal(t, tt.want, tt.engine.ends(t))
 		})
 	}
-	t.Run("the start is over", func(t *testing.T) {
-		t.Parallel()
-		lists := 0
-		e := &guarded{answer: func(n int) string { lists = n; return "created" }}
-		startGuard(t, e)
-		_, err := e.stdin.Write([]byte{0})
-		require.NoError(t, err)
-		require.Empty(t, e.ends(t))
-		require.Zero(t, lists)
-	})
 	t.Run("what ends the process's group", func(t *testing.T) {
 		t.Parallel()
-		e := &guarded{answer: always("created")}
-		startGuard(t, e)
+		e := containers(&guarded{answer: always("created")})
+		startGuard(t, "start", e)
 		pid := e.guard.Process.Pid
 		require.Eventually(t, func() bool { sid, err := unix.Getsid(pid); return err == nil && sid == pid }, 5*time.Second, 10*time.Millisecond, "a session of its own")
 		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT} {
@@ -124,4 +128,55 @@ func TestGuard(t *testing.T) {
 		require.NoError(t, e.stdin.Close())
 		require.Equal(t, removed, e.ends(t))
 	})
+}
+
+func TestGuardOfABuild(t *testing.T) {
+	images := func(e *guarded) *guarded {
+		e.list, e.query = "/images/json", url.Values{"filters": {`{"label":["key=value"],"dangling":["true"]}`}}
+		return e
+	}
+	image := func(id string) listed {
+		return listed{"sha256:" + id, "sha256:parent", map[string]string{"key": "value"}, ""}
+	}
+	for _, tt := range []struct {
+		name   string
+		what   string
+		engine *guarded
+		said   string
+		want   []string
+	}{
+		{"steps that go on", "steps", images(&guarded{}), "0123456789ab", []string{"DELETE /v4.0.0/libpod/containers/0123456789ab?force=true"}},
+		{"steps that have ended", "steps", images(&guarded{removal: func(int) int { return http.StatusNotFound }}), "0123456789ab", []string{"DELETE /v4.0.0/libpod/containers/0123456789ab?force=true"}},
+		{"steps that have not begun", "steps", images(&guarded{}), "", nil},
+		{"images, one of which is made later, or still needed", "images", images(&guarded{
+			answer: func(n int) []listed {
+				return [][]listed{{image("a"), image("b")}, {image("b")}, {}, {image("c")}, {}}[min(n, 5)-1]
+			},
+			removal: func(n int) int { return []int{http.StatusOK, http.StatusConflict, http.StatusOK, http.StatusOK}[n-1] },
+		}), "", []string{"DELETE /images/sha256:a", "DELETE /images/sha256:b", "DELETE /images/sha256:b", "DELETE /images/sha256:c"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			startGuard(t, tt.what, tt.engine)
+			_, err := io.WriteString(tt.engine.stdin, tt.said)
+			require.NoError(t, err)
+			require.NoError(t, tt.engine.stdin.Close())
+			require.Equal(t, tt.want, tt.engine.ends(t))
+		})
+	}
+}
+
+func TestGuardOfWhatIsOver(t *testing.T) {
+	for what, said := range map[string]string{"start": "\x00", "images": "\x00", "steps": "\x00", "steps that have begun": "0123456789ab\x00"} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			e := containers(&guarded{answer: func(int) []listed { return container("created") }})
+			startGuard(t, strings.Fields(what)[0], e)
+			_, err := io.WriteString(e.stdin, said)
+			require.NoError(t, err)
+			require.NoError(t, e.stdin.Close())
+			require.Empty(t, e.ends(t))
+			require.Zero(t, e.lists)
+		})
+	}
 }

@@ -1,10 +1,11 @@
-// Command caisson-guest is the helper that lives in every sandbox, and stands by while one is started.
+// Command caisson-guest is the helper that lives in every sandbox, and stands by while one is started
+// or an image is built.
 //
 //	caisson-guest keeper [-lease D] [-claim ID]  PID 1: reaps orphans, ends when no heartbeat came for D; ID's from the start
 //	caisson-guest renew [-claim ID [-from OLD]]  a heartbeat to the keeper; with an ID it takes the claim as well
 //	caisson-guest status                         prints the keeper's claim, its lease and the age of the last heartbeat
 //	caisson-guest runner [-alone]                serves calls on its standard input and output
-//	caisson-guest guard SOCKET LABEL             on the host: removes a container whose start was cut off by a death
+//	caisson-guest guard SOCKET WHAT LABEL        on the host: removes what a start or a build has left that a death cut off
 //
 // renew and status are for the keeper's own user. A claim is taken if it is
 // free, the same ID's already, or OLD's; otherwise renew exits with 3. Both
@@ -42,7 +43,7 @@ func main() {
 	os.Exit(1)
 }
 
-var errUsage = errors.New("usage: caisson-guest keeper [-lease D] [-claim ID] | renew [-claim ID [-from OLD]] | status | runner [-alone] | guard SOCKET LABEL")
+var errUsage = errors.New("usage: caisson-guest keeper [-lease D] [-claim ID] | renew [-claim ID [-from OLD]] | status | runner [-alone] | guard SOCKET start|steps|images LABEL")
 
 func run(args []string) error {
 	role := ""
@@ -60,8 +61,8 @@ func run(args []string) error {
 		return serve(linux.Options{})
 	case role == "runner" && len(args) == 1 && args[0] == "-alone":
 		return serve(linux.Options{Alone: true})
-	case role == "guard" && len(args) == 2 && args[0] != "":
-		return guard(args[0], args[1])
+	case role == "guard" && len(args) == 3 && args[0] != "" && (args[1] == guardStart || args[1] == guardSteps || args[1] == guardImages):
+		return guard(args[0], args[1], args[2])
 	default:
 		return errUsage
 	}

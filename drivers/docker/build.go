@@ -30,12 +30,18 @@ func (e *engine) Build(ctx context.Context, source io.Reader, b *container.Build
 		return e.build(ctx, source, b)
 	}
 	first := *b
-	first.Tag += "-volumes" // so that nobody takes it for the image that is wanted
+	first.Tag = "" // so that nobody takes it for the image that is wanted, and RemoveRest finds it
 	if err := e.build(ctx, source, &first); err != nil {
 		return err
 	}
-	defer func() { _ = e.RemoveImage(context.WithoutCancel(ctx), first.Tag) }() // has labels by which it is found later
-	return e.dropVolumes(ctx, first.Tag, b.Tag)
+	images, err := e.untagged(ctx, b.Mark)
+	if err != nil {
+		return err
+	}
+	if len(images) != 1 {
+		return core.Errorf(core.ErrInternal, "", "the build has left %d images where one was expected", len(images))
+	}
+	return e.dropVolumes(ctx, images[0].ID, b.Tag)
 }
 
 func (e *engine) build(ctx context.Context, source io.Reader, b *container.Build) error {
@@ -43,8 +49,12 @@ func (e *engine) build(ctx context.Context, source io.Reader, b *container.Build
 	for k, v := range b.Args {
 		args[k] = &v
 	}
+	var tags []string
+	if b.Tag != "" {
+		tags = []string{b.Tag}
+	}
 	res, err := e.api.ImageBuild(ctx, source, build.ImageBuildOptions{
-		Version: build.BuilderV1, Tags: []string{b.Tag}, Labels: b.Labels, BuildArgs: args, NetworkMode: networkMode(b.Network),
+		Version: build.BuilderV1, Tags: tags, Labels: b.Labels, BuildArgs: args, NetworkMode: networkMode(b.Network),
 		// No step is one that another build has had, and the search for one fails
 		// if an image on the same base is removed meanwhile.
 		NoCache: true,
@@ -76,9 +86,6 @@ func (e *engine) settle(ctx context.Context, mark string) {
 		case <-time.After(stopLook):
 		case <-ctx.Done():
 			return
-		}
-		if mark == "" { // of a layer, whose steps run nothing
-			continue
 		}
 		left, err := e.buildContainers(ctx, mark)
 		if err != nil {
@@ -127,6 +134,11 @@ func (e *engine) Images(ctx context.Context, label string) ([]container.Listed, 
 	return e.list(ctx, filters.Arg("label", label))
 }
 
+// untagged lists the images with a label that have no name, and on which no other is based.
+func (e *engine) untagged(ctx context.Context, label string) ([]container.Listed, error) {
+	return e.list(ctx, filters.Arg("label", label), filters.Arg("dangling", "true"))
+}
+
 func (e *engine) list(ctx context.Context, by ...filters.KeyValuePair) ([]container.Listed, error) {
 	images, err := e.api.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(by...)})
 	if err != nil {
@@ -158,7 +170,7 @@ func (e *engine) RemoveRest(ctx context.Context, label string) error {
 		}
 	}
 	// The engine prunes for one client at a time and refuses the others.
-	images, err := e.list(ctx, filters.Arg("label", label), filters.Arg("dangling", "true"))
+	images, err := e.untagged(ctx, label)
 	if err != nil {
 		return err
 	}

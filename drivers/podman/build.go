@@ -29,7 +29,7 @@ func (e *engine) Build(ctx context.Context, source io.Reader, b *container.Build
 	// the last thing to be done.
 	request, cutOff := context.WithCancel(context.WithoutCancel(ctx))
 	defer cutOff()
-	step := newStepFinder(b.Output)
+	step := newStepFinder(b)
 	ended := make(chan error, 1)
 	go func() { ended <- e.build(request, query, source, step) }()
 	select {
@@ -88,16 +88,21 @@ func (e *engine) removeBuildContainer(ctx context.Context, name string) error {
 // container that its steps run in. What a step itself prints comes too late to mislead it.
 type stepFinder struct {
 	output io.Writer
+	tell   func(name string)
 	line   []byte
 	name   string // once found is closed
 	found  chan struct{}
 }
 
-func newStepFinder(output io.Writer) *stepFinder {
-	if output == nil {
-		output = io.Discard
+func newStepFinder(b *container.Build) *stepFinder {
+	f := &stepFinder{output: b.Output, tell: b.StepsIn, found: make(chan struct{})}
+	if f.output == nil {
+		f.output = io.Discard
 	}
-	return &stepFinder{output: output, found: make(chan struct{})}
+	if f.tell == nil {
+		f.tell = func(string) {}
+	}
+	return f
 }
 
 var guarded = regexp.MustCompile(`\A` + runtimes.GuardLine + `([0-9a-f]{12})\z`)
@@ -110,6 +115,7 @@ func (f *stepFinder) Write(p []byte) (int, error) {
 		case b == '\n':
 			if m := guarded.FindSubmatch(f.line); m != nil && f.name == "" {
 				f.name = string(m[1])
+				f.tell(f.name)
 				close(f.found)
 			}
 			f.line = f.line[:0]

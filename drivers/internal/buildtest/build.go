@@ -169,7 +169,7 @@ func (s *suite) cancel(t *testing.T) {
 			s.requireNothingLeft(t)
 		})
 	}
-	require.Empty(t, enginetest.BuildContainers(t, s.scheme))
+	s.requireNoBuildContainers(t)
 }
 
 // runsHere reports whether a process on this host has the marker in its arguments. Of an engine elsewhere it knows nothing.

@@ -5,8 +5,10 @@ package buildtest
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -39,6 +41,7 @@ func Run(t *testing.T, scheme string) {
 		{"failing step", s.failingStep},
 		{"cancel", s.cancel},
 		{"cancel anywhere", s.cancelAnywhere},
+		{"killed", s.killed},
 		{"one build for all", s.oneBuildForAll},
 		{"cache", s.cache},
 		{"flood", s.flood},
@@ -86,6 +89,17 @@ func (s *suite) requireNothingLeft(t *testing.T) {
 	t.Helper()
 	require.Empty(t, enginetest.Objects(t, s.scheme, runtimes.LabelRuntime+"="+s.name))
 	require.Empty(t, enginetest.Untagged(t, s.scheme, runtimes.LabelRuntime+"="+s.name))
+}
+
+// requireNoBuildContainers checks that each container that an engine builds in now is gone soon. Others may build beside the suite.
+func (s *suite) requireNoBuildContainers(t *testing.T) {
+	t.Helper()
+	left := enginetest.BuildContainers(t, s.scheme)
+	require.Eventually(t, func() bool {
+		now := enginetest.BuildContainers(t, s.scheme)
+		left = slices.DeleteFunc(left, func(id string) bool { return !slices.Contains(now, id) })
+		return len(left) == 0
+	}, 15*time.Second, 100*time.Millisecond)
 }
 
 // runtime returns a runtime of the suite on top of the tests' image.

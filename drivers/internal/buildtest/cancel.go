@@ -52,9 +52,9 @@ func (s *suite) cancelAnywhere(t *testing.T) {
 		cancel()
 	}
 	t.Logf("builds of %v; the slowest to end took %v", whole, slowest)
-	label := runtimes.LabelRuntime + "=" + s.name
 	require.Eventually(t, func() bool { // an engine may be removing its last container
-		return len(enginetest.Objects(t, s.scheme, label))+len(enginetest.BuildContainers(t, s.scheme)) == 0
+		return len(enginetest.Objects(t, s.scheme, runtimes.LabelRuntime+"="+s.name)) == 0
 	}, 3*time.Second, 100*time.Millisecond)
+	s.requireNoBuildContainers(t)
 	s.requireNothingLeft(t)
 }

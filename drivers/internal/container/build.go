@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"io"
 	"time"
 
 	"github.com/caisson-dev/caisson/core"
@@ -44,20 +45,15 @@ type built struct {
 	now bool
 }
 
-// runBuild builds and removes what only the build needed, and the image that stood under the same name before.
+// runBuild builds and removes the image that stood under the same name before.
 func (d *Driver) runBuild(ctx context.Context, b *runtimes.Build, id string, before *Image, progress func(core.Progress)) (*built, error) {
 	log := &buildLog{build: b, progress: progress}
-	mark := runtimes.LabelBuild + "=" + id
-	err := d.engine.Build(ctx, b.Context(), &Build{Tag: b.Tag, Mark: mark, Labels: b.Labels, Args: b.Args, Network: b.Network, Output: log})
+	err := d.engineBuild(ctx, b.Context(), &Build{Tag: b.Tag, Mark: runtimes.LabelBuild + "=" + id, Labels: b.Labels, Args: b.Args, Network: b.Network, Output: log})
 	if err == nil {
 		log.end()
 	} else if failed, ok := errors.AsType[*core.Error](err); ok && failed.Code == core.ErrBuild {
 		err = &core.Error{Code: core.ErrBuild, Err: log.failure(failed.Err.Error())}
 	}
-	clean, cancel := within(context.WithoutCancel(ctx), restTimeout)
-	defer cancel()
-	// What cannot be removed has labels by which it is found later, and is no reason to fail.
-	_ = d.engine.RemoveRest(clean, mark)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +62,26 @@ func (d *Driver) runBuild(ctx context.Context, b *runtimes.Build, id string, bef
 		return nil, err
 	}
 	if before != nil && before.ID != img.ID {
+		clean, cancel := within(context.WithoutCancel(ctx), restTimeout)
+		defer cancel()
 		_ = d.engine.RemoveImage(clean, before.ID)
 	}
 	return &built{Image: img, now: true}, nil
+}
+
+// engineBuild runs a build. Whether it works, fails or is cut off by our death, of what it made on its way nothing is left.
+func (d *Driver) engineBuild(ctx context.Context, source io.Reader, b *Build) error {
+	what := guardImages
+	if d.engine.GuardsSteps() {
+		what = guardSteps
+	}
+	guard := d.guards.stand(d.engine.Socket(), what, b.Mark)
+	defer guard.over()
+	b.StepsIn = guard.steps
+	err := d.engine.Build(ctx, source, b)
+	clean, cancel := within(context.WithoutCancel(ctx), restTimeout)
+	defer cancel()
+	// What cannot be removed has labels by which it is found later, and is no reason to fail.
+	_ = d.engine.RemoveRest(clean, b.Mark)
+	return err
 }

@@ -112,6 +112,9 @@ type Build struct {
 	// where Create would make volumes of them. ErrUnsupported if that cannot be done.
 	NoVolumes bool
 	Output    io.Writer // gets what the engine says while it builds; nil discards it
+	// StepsIn, if it is not nil, is told which container's removal ends the step
+	// that it is in, by an engine with GuardsSteps. Not once Build has returned.
+	StepsIn func(container string)
 }
 
 // State is what a container does.

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -11,37 +12,62 @@ import (
 	"github.com/caisson-dev/caisson/guest/binary"
 )
 
-// guards start a process beside ours for each start of a sandbox with a lease. If
-// ours is killed after the engine was asked to make the container and before it was asked to start it,
-// that one removes it: there is no keeper yet that would end with the lease.
+// guards start a process beside ours while an engine does what would be left by
+// it if ours was killed: when it was asked to make a container and not yet to start
+// it, as no keeper is there that would end with the lease, and when it builds an
+// image. That process then removes what is left.
 //
 // It needs Linux and an engine on a local socket. Without one, or if it cannot be
-// started, such a container stays until somebody collects it.
+// started, what is left stays until somebody collects it.
 type guards struct {
 	once    sync.Once
 	program *os.File // the helper, in a file that has no name; nil without one
 }
 
-// stand begins to watch over the container that will have a label. The function
-// that it returns ends that.
-func (g *guards) stand(socket, label string) (over func()) {
-	none := func() {}
+// guard is such a process; nil does nothing.
+type guard struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+}
+
+// What a guard watches over.
+const (
+	guardStart  = "start"  // of a container
+	guardSteps  = "steps"  // of a build
+	guardImages = "images" // that a build makes on the way
+)
+
+// stand begins to watch over what will have a label.
+func (g *guards) stand(socket, what, label string) *guard {
 	if runtime.GOOS != "linux" || socket == "" {
-		return none
+		return nil
 	}
 	g.once.Do(func() { g.program, _ = helperFile() })
 	if g.program == nil {
-		return none
+		return nil
 	}
-	cmd := exec.Command("/proc/self/fd/"+strconv.Itoa(int(g.program.Fd())), "guard", socket, label) //nolint:gosec,noctx // the helper that is part of this program; it is to outlive us
+	cmd := exec.Command("/proc/self/fd/"+strconv.Itoa(int(g.program.Fd())), "guard", socket, what, label) //nolint:gosec,noctx // the helper that is part of this program; it is to outlive us
 	cmd.Env, cmd.Dir = []string{}, "/"
 	in, err := cmd.StdinPipe()
 	if err != nil || cmd.Start() != nil { // which closes the pipe
-		return none
+		return nil
 	}
-	return func() {
-		_, _ = in.Write([]byte{0})
-		_ = cmd.Wait() // it does nothing else
+	return &guard{cmd, in}
+}
+
+// steps tells it which container a build's steps run in.
+func (g *guard) steps(container string) {
+	if g != nil {
+		_, _ = io.WriteString(g.in, container)
+	}
+}
+
+// over ends it.
+func (g *guard) over() {
+	if g != nil {
+		_, _ = g.in.Write([]byte{0})
+		_ = g.in.Close()
+		_ = g.cmd.Wait() // it does nothing else
 	}
 }
 

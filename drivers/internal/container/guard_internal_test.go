@@ -34,7 +34,7 @@ func TestWithoutAFileThereIsNoGuard(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir()+"/none")
 	var g guards
 	defer g.close()
-	g.stand("/run/engine.sock", "key=value")()
+	g.stand("/run/engine.sock", guardStart, "key=value").over()
 	require.Nil(t, g.program)
 }
 

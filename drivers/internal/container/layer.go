@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/guest/binary"
+	"github.com/caisson-dev/caisson/runtimes"
 )
 
 const (
@@ -40,9 +42,9 @@ func (d *Driver) layer(ctx context.Context, img *Image, workDir, user string) (*
 	if err != nil {
 		return nil, err
 	}
-	file := dockerfile(img.ID, workDir, user)
+	file := func(build string) string { return dockerfile(img.ID, workDir, user, build) }
 	// Volumes that are declared would be writable and without a bound, whatever the profile says.
-	parts := append([]string{"2", img.ID, guest, layerContext(file, nil, workDir).String(), seccomp}, img.Volumes...)
+	parts := append([]string{"2", img.ID, guest, layerContext(file(""), nil, workDir).String(), seccomp}, img.Volumes...)
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	tag := layerRepository + ":" + hex.EncodeToString(sum[:16])
 	done := d.layers.DoChan(tag, func() (any, error) {
@@ -66,7 +68,7 @@ func (d *Driver) layer(ctx context.Context, img *Image, workDir, user string) (*
 	}
 }
 
-func (d *Driver) makeLayer(ctx context.Context, tag, file string, img *Image, workDir string) (*prepared, error) {
+func (d *Driver) makeLayer(ctx context.Context, tag string, file func(build string) string, img *Image, workDir string) (*prepared, error) {
 	have, err := d.engine.Image(ctx, tag)
 	if err == nil {
 		return &prepared{Image: have, tag: tag}, nil
@@ -78,10 +80,11 @@ func (d *Driver) makeLayer(ctx context.Context, tag, file string, img *Image, wo
 	if err != nil {
 		return nil, err
 	}
-	err = d.engine.Build(ctx, layerContext(file, guest, workDir), &Build{Tag: tag, Labels: map[string]string{
-		core.LabelPrefix:           kindLayer,
-		core.LabelPrefix + ".base": img.ID,
-		seccompLabel:               seccomp,
+	id := rand.Text()
+	err = d.engineBuild(ctx, layerContext(file(id), guest, workDir), &Build{Tag: tag, Mark: runtimes.LabelBuild + "=" + id, Labels: map[string]string{
+		core.LabelPrefix:   kindLayer,
+		runtimes.LabelBase: img.ID,
+		seccompLabel:       seccomp,
 	}, NoVolumes: len(img.Volumes) > 0})
 	if err != nil {
 		return nil, err
@@ -90,8 +93,10 @@ func (d *Driver) makeLayer(ctx context.Context, tag, file string, img *Image, wo
 	return &prepared{Image: have, tag: tag, built: true}, err
 }
 
-// dockerfile adds two trees to an image. It runs nothing, so it needs nothing of the image.
-func dockerfile(id, workDir, user string) string {
+// dockerfile adds two trees to an image. It runs nothing, so it needs nothing of
+// the image. What is made on the way has the label of the build, and no longer
+// that of a whole image, which the image below may have.
+func dockerfile(id, workDir, user, build string) string {
 	_, hexID, found := strings.Cut(id, ":")
 	if !found {
 		hexID = id
@@ -102,9 +107,7 @@ func dockerfile(id, workDir, user string) string {
 	}
 	// The numeric owner needs no user database. The work directory is copied as
 	// an entry of its parent, so that one which is there already changes its owner.
-	// The label keeps engines from their cache: what they compare of a directory
-	// holds neither the names of directories in it nor where links lead.
-	return fmt.Sprintf("FROM %s\nLABEL %s.layer=%q\nCOPY root/ /\nCOPY --chown=%s work/ %s\n", hexID, core.LabelPrefix, workDir, user, into)
+	return fmt.Sprintf("FROM %s\nLABEL %s=%q %s=\"\"\nCOPY root/ /\nCOPY --chown=%s work/ %s\n", hexID, runtimes.LabelBuild, build, core.LabelPrefix, user, into)
 }
 
 // layerContext returns the build context. Equal input gives equal bytes.

@@ -32,7 +32,7 @@ func (d *Driver) launch(ctx context.Context, spec *core.Spec, img *prepared) (co
 		s.container.Args = append(s.container.Args, "-claim", d.holder)
 	}
 	if spec.Lease > 0 { // else it is the owner's to collect, started or not
-		defer d.guards.stand(d.engine.Socket(), labelStart+"="+s.container.Labels[labelStart])()
+		defer d.guards.stand(d.engine.Socket(), guardStart, labelStart+"="+s.container.Labels[labelStart]).over()
 	}
 	err := s.create(ctx)
 	if core.CodeOf(err) == core.ErrConflict && s.replaced(ctx) {
