@@ -170,7 +170,7 @@ func TestCancelReturnsThePartialResultAndTheContextsError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sandbox{serve: func(call *protocol.Call, _ protocol.Op, _ []byte) {
 			_ = call.Send(protocol.Stderr, []byte("partial"))
-			<-call.Canceled()
+			<-call.Context().Done()
 			_ = call.End(protocol.MarshalAnswer(&protocol.Exit{Reason: core.Canceled, Code: core.NoExitCode}, nil))
 		}}
 		b := s.start(t)
@@ -258,7 +258,7 @@ func TestWriterOfTheCaller(t *testing.T) {
 	flood := func(call *protocol.Call, _ protocol.Op, _ []byte) {
 		chunk := make([]byte, 32<<10)
 		go func() {
-			<-call.Canceled()
+			<-call.Context().Done()
 			call.Break()
 		}()
 		for call.Send(protocol.Stdout, chunk) == nil {
@@ -301,7 +301,7 @@ func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 func TestUploadWhoseSourceFails(t *testing.T) {
 	canceled := make(chan struct{})
 	s := &sandbox{serve: func(call *protocol.Call, _ protocol.Op, _ []byte) {
-		<-call.Canceled()
+		<-call.Context().Done()
 		close(canceled)
 		_ = call.End(protocol.MarshalAnswer(nil, core.ErrCanceled))
 	}}
@@ -382,7 +382,7 @@ func TestSlowEngineDoesNotEndACommand(t *testing.T) {
 func TestCauseOfACancelIsKeptButDoesNotClassIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sandbox{serve: func(call *protocol.Call, _ protocol.Op, _ []byte) {
-			<-call.Canceled()
+			<-call.Context().Done()
 			_ = call.End(protocol.MarshalAnswer(&protocol.Exit{Reason: core.Canceled, Code: core.NoExitCode}, nil))
 		}}
 		b := s.start(t)

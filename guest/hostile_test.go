@@ -176,7 +176,7 @@ func TestKillThatIsAnsweredWithNonsense(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &sandbox{serve: func(call *protocol.Call, _ protocol.Op, _ []byte) {
-				<-call.Canceled()
+				<-call.Context().Done()
 				_ = call.End(answer)
 			}}
 			res, err := s.start(t).Execute(t.Context(), &core.Command{Shell: "x", Timeout: 50 * time.Millisecond})

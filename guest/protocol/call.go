@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"context"
 	"errors"
 	"io"
 	"math"
@@ -24,10 +25,11 @@ type Call struct {
 	err      error
 	broken   bool
 
-	end      []byte
-	over     chan struct{} // closed at the end or failure of the call
-	canceled chan struct{}
-	once     sync.Once
+	end    []byte
+	over   chan struct{}   // closed at the end or failure of the call
+	ctx    context.Context // of an accepted call
+	cancel context.CancelFunc
+	once   sync.Once
 }
 
 // Data is one piece of a call's bytes. They are the receiver's, until it calls Release if it does.
@@ -48,7 +50,7 @@ func (d *Data) Release() {
 var ErrBroken = errors.New("call is over")
 
 func newCall(c *Conn, id uint32) *Call {
-	call := &Call{conn: c, id: id, credit: window, over: make(chan struct{}), canceled: make(chan struct{})}
+	call := &Call{conn: c, id: id, credit: window, over: make(chan struct{})}
 	call.changed.L = &call.mu
 	return call
 }
@@ -162,8 +164,8 @@ func (c *Call) Cancel() {
 	})
 }
 
-// Canceled is closed when the host has cancelled an accepted call, or is gone.
-func (c *Call) Canceled() <-chan struct{} { return c.canceled }
+// Context ends when the host has cancelled an accepted call, or is gone.
+func (c *Call) Context() context.Context { return c.ctx }
 
 // Over is closed when the guest has ended the call or the connection has failed.
 func (c *Call) Over() <-chan struct{} { return c.over }
@@ -224,8 +226,6 @@ func (c *Call) credited(n uint32) error {
 	return nil
 }
 
-func (c *Call) cancelled() { c.once.Do(func() { close(c.canceled) }) }
-
 func (c *Call) ended(answer []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -249,7 +249,7 @@ func (c *Call) fail(err error) {
 	}
 	c.mu.Unlock()
 	if c.conn.accept != nil {
-		c.cancelled()
+		c.cancel()
 	}
 }
 

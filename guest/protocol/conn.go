@@ -238,7 +238,7 @@ func (c *Conn) dispatch(f *frame) error {
 		return call.credited(binary.BigEndian.Uint32(f.payload))
 	case kindCancel:
 		if c.accept != nil {
-			call.cancelled()
+			call.cancel()
 		}
 	case kindEnd:
 		if c.accept == nil {
@@ -254,6 +254,7 @@ func (c *Conn) accepted(f *frame) error {
 		return fmt.Errorf("%w: unexpected call", errFrame)
 	}
 	call := newCall(c, f.call)
+	call.ctx, call.cancel = context.WithCancel(context.Background())
 	c.mu.Lock()
 	_, taken := c.calls[f.call]
 	if taken || len(c.calls) >= maxCalls || c.err != nil {

@@ -163,7 +163,7 @@ func TestSlowReaderHoldsUpNobodyElse(t *testing.T) {
 func TestCancelReachesACallThatIsNotRead(t *testing.T) {
 	canceled := make(chan struct{})
 	host, _ := pair(t, func(call *Call, _ Op, _ []byte) {
-		<-call.Canceled()
+		<-call.Context().Done()
 		close(canceled)
 		_ = call.End(MarshalAnswer(nil, core.Errorf(core.ErrConflict, "op", "text")))
 	})
@@ -180,7 +180,7 @@ func TestCancelReachesACallThatIsNotRead(t *testing.T) {
 func TestFailEndsEveryCallOnBothSides(t *testing.T) {
 	var ended sync.WaitGroup
 	ended.Add(3)
-	host, guest := pair(t, func(call *Call, _ Op, _ []byte) { <-call.Canceled(); ended.Done() })
+	host, guest := pair(t, func(call *Call, _ Op, _ []byte) { <-call.Context().Done(); ended.Done() })
 	var calls []*Call
 	for range 3 {
 		call, err := host.Open(t.Context(), OpExec, &Exec{}, nil)

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ func (s *server) exec(call *protocol.Call, m *protocol.Exec) (protocol.Message, 
 		cmd.Stdin = &content{call: call}
 	}
 	select {
-	case <-call.Canceled():
+	case <-call.Context().Done():
 		return &protocol.Exit{Reason: core.Canceled, Code: core.NoExitCode}, nil
 	default:
 	}
@@ -31,22 +32,18 @@ func (s *server) exec(call *protocol.Call, m *protocol.Exec) (protocol.Message, 
 		return nil, err
 	}
 	ended, killed := make(chan struct{}), make(chan error, 1)
-	go func() {
-		select {
-		case <-call.Canceled():
-			err := proc.Kill()
-			// The host may have stopped taking output; what is left of it then goes.
-			timer := time.AfterFunc(pumpPatience, call.Break)
-			defer timer.Stop()
-			killed <- err
-			<-ended
-		case <-ended:
-			close(killed)
-		}
-	}()
+	spared := context.AfterFunc(call.Context(), func() {
+		err := proc.Kill()
+		// The host may have stopped taking output; what is left of it then goes.
+		timer := time.AfterFunc(pumpPatience, call.Break)
+		defer timer.Stop()
+		killed <- err
+		<-ended
+	})
 	exit, err := proc.Wait()
 	close(ended)
-	if killErr, yes := <-killed; yes {
+	if !spared() {
+		killErr := <-killed
 		exit.Reason, exit.Code = core.Canceled, core.NoExitCode
 		exit.Unconfirmed = killErr != nil
 		return &exit, nil

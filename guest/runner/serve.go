@@ -80,7 +80,7 @@ func (s *server) accept(call *protocol.Call, op protocol.Op, request []byte) {
 	default:
 		select {
 		case <-s.ready:
-		case <-call.Canceled():
+		case <-call.Context().Done():
 			return
 		}
 	}
@@ -95,16 +95,8 @@ func (s *server) serve(call *protocol.Call, op protocol.Op, request []byte) (pro
 	if op == protocol.OpExec { // sees to its end by itself
 		return handle(request, func(m *protocol.Exec) (protocol.Message, error) { return s.exec(call, m) })
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() { // ends with the call
-		select {
-		case <-call.Canceled():
-			cancel()
-			call.Break()
-		case <-ctx.Done():
-		}
-	}()
+	ctx := call.Context()
+	defer context.AfterFunc(ctx, call.Break)()
 	switch op {
 	case protocol.OpUpload:
 		return handle(request, func(m *protocol.Upload) (protocol.Message, error) {
