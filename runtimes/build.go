@@ -42,13 +42,13 @@ type BuildOptions struct {
 	ID string
 	// Guard is for an engine that goes on with a step although its client has
 	// left: each step ends within two seconds once its root file system was
-	// removed, and after an hour in any case. So that this can be done, a step
-	// before them prints GuardLine and the host name, which names the container of all.
+	// removed, and after an hour in any case. So that this can be done, a step's
+	// first line of output is GuardLine and the host name, which names its container.
 	Guard bool
 }
 
-// GuardLine begins the line of output by which a guarded build says where its steps run.
-const GuardLine = "caisson: steps in "
+// GuardLine begins the first line of output of a guarded step.
+const GuardLine = "caisson: step in "
 
 // Build is what an engine needs to build the image of a runtime. It is not changed by its methods.
 type Build struct {

@@ -18,14 +18,9 @@ const sourceDir = "/.caisson-build"
 // all. (Where ':' cannot write, a shell exits; where true cannot, it goes on. A name
 // that was there before can be opened, and removed, when the root file system is
 // gone, so each has its own.)
-const guardScript = `trap 'exit 143' USR1; "$@" & step=$!; ` +
+const guardScript = `trap 'exit 143' USR1; read -r name </proc/sys/kernel/hostname; echo "` + GuardLine + `$name"; "$@" & step=$!; ` +
 	`{ n=0; while [ $n -lt 3600 ] && sleep 1 && true >/.caisson-alive-$n && rm /.caisson-alive-$n; do n=$((n+1)); done; kill -USR1 $$; } 2>/dev/null & guard=$!; ` +
 	`wait $step; code=$?; kill $guard; wait $guard 2>/dev/null; rm -f /.caisson-alive-*; exit $code`
-
-// announceScript prints the line that names the container. It has a step of its
-// own: one whose output finds no reader fails, so that no other step begins of
-// which nobody knows where it runs.
-const announceScript = `read -r name </proc/sys/kernel/hostname; echo "` + GuardLine + `$name"`
 
 // buildFile is a build file in the making. Nothing in it is interpreted: what
 // comes from a runtime stands in the exec form of RUN, as JSON, or was
@@ -56,9 +51,6 @@ func newBuildFile(rt *core.Runtime, base BaseImage, opts *BuildOptions, files []
 		f.add("mark the build", label)
 	}
 	f.add("be root", "USER 0:0")
-	if opts.Guard {
-		f.exec("say where the steps run", "/bin/sh", "-c", announceScript)
-	}
 	if len(files) > 0 {
 		f.openSource(rt, files)
 	}
@@ -110,16 +102,11 @@ func (f *buildFile) add(step, instruction string) {
 	f.text.WriteString(instruction + "\n")
 }
 
-// run appends a RUN.
+// run appends a RUN in exec form, one argument to a line if it is long.
 func (f *buildFile) run(step string, argv ...string) {
 	if f.guard {
 		argv = append([]string{"/bin/sh", "-c", guardScript, "guard"}, argv...)
 	}
-	f.exec(step, argv...)
-}
-
-// exec appends a RUN in exec form, one argument to a line if it is long.
-func (f *buildFile) exec(step string, argv ...string) {
 	list := make([]string, len(argv))
 	for i, arg := range argv {
 		list[i] = jsonString(arg)

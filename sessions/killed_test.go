@@ -118,6 +118,11 @@ func (e *engine) killedAnywhere(t *testing.T) {
 		one.collected(t)
 		one.prune(t)
 	}
+	builds := enginetest.BuildContainers(t, e.scheme) // others build as well, not for long
+	until(t, "what builds ran in is gone", func() bool {
+		now := enginetest.BuildContainers(t, e.scheme)
+		return !slices.ContainsFunc(builds, func(id string) bool { return slices.Contains(now, id) })
+	})
 	t.Logf("%d kills: the next process has adopted %d sandboxes; without one, all were gone in time", points, adopted.Load())
 }
 

@@ -17,11 +17,24 @@ var (
 	errRefused = errors.New("the engine refuses")
 )
 
+// connect returns a connection to the engine.
+func connect(socket string) (fd int, err error) {
+	fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	if err := onSocket(unix.SYS_CONNECT, fd, socket); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
 // request sends a request to the engine and returns what is in the answer. It speaks
 // HTTP 1.0, by which an answer is whole and ends with the connection. The
 // packages for HTTP and JSON are more than twice as large as the whole helper.
 func request(socket, method, path string) ([]byte, error) {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := connect(socket)
 	if err != nil {
 		return nil, err
 	}
@@ -30,9 +43,6 @@ func request(socket, method, path string) ([]byte, error) {
 		if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, option, &unix.Timeval{Sec: answerTime}); err != nil {
 			return nil, err
 		}
-	}
-	if err := onSocket(unix.SYS_CONNECT, fd, socket); err != nil {
-		return nil, err
 	}
 	if _, err := unix.Write(fd, []byte(method+" "+path+" HTTP/1.0\r\nHost: engine\r\n\r\n")); err != nil {
 		return nil, err

@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
-	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -13,11 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What a guard removes: a container that was not started, what the steps of a
-// build run in, on an engine that goes on with them, or images that it has left on the way.
+// What a guard removes: a container that was not started, or images that a build has left on its way.
 const (
 	guardStart  = "start"
-	guardSteps  = "steps"
 	guardImages = "images"
 )
 
@@ -33,20 +29,16 @@ const (
 // makes, or goes on with. Then guard removes that.
 //
 // The process writes a zero byte to standard input when it is done. An end without
-// one is its death. Before that it writes the name of the container of the steps, if it comes to know it.
+// one is its death.
 func guard(socket, what, label string) error {
-	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGPIPE) // what is sent to all of the process's group
-	_, _ = unix.Setsid()
-	said, _ := io.ReadAll(os.Stdin)
-	if bytes.HasSuffix(said, []byte{0}) {
+	outlive()
+	if n, _ := os.Stdin.Read(make([]byte, 1)); n > 0 {
 		return nil
 	}
 	g := &guarded{socket: socket, label: label}
 	switch what {
 	case guardStart:
 		repeat(g.removeUnstarted)
-	case guardSteps: // without a container's name none goes on
-		repeat(func() bool { return len(said) == 0 || g.endStep(string(said)) })
 	case guardImages:
 		quiet := time.Now()
 		repeat(func() bool {
@@ -57,6 +49,12 @@ func guard(socket, what, label string) error {
 		})
 	}
 	return nil
+}
+
+// outlive keeps off what ends a process and all of its group.
+func outlive() {
+	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGPIPE)
+	_, _ = unix.Setsid()
 }
 
 // repeat calls done until it returns true.
@@ -85,13 +83,6 @@ func (g *guarded) removeUnstarted() (done bool) {
 	}
 	_, err = request(g.socket, "DELETE", "/containers/"+ids[0]+"?v=1") // without force: by now it may run
 	return err == nil
-}
-
-// endStep removes the container that a build's steps run in, on an engine that
-// would go on with them. Each step looks whether it is still there.
-func (g *guarded) endStep(container string) (done bool) {
-	_, err := request(g.socket, "DELETE", "/v4.0.0/libpod/containers/"+container+"?force=true")
-	return err == nil || errors.Is(err, errGone)
 }
 
 // removeUntagged removes what a build has made on its way, and reports whether

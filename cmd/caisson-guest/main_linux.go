@@ -6,6 +6,7 @@
 //	caisson-guest status                         prints the keeper's claim, its lease and the age of the last heartbeat
 //	caisson-guest runner [-alone]                serves calls on its standard input and output
 //	caisson-guest guard SOCKET WHAT LABEL        on the host: removes what a start or a build has left that a death cut off
+//	caisson-guest relay SOCKET                   on the host: carries a build to Podman, and ends it if it is cut off by a death
 //
 // renew and status are for the keeper's own user. A claim is taken if it is
 // free, the same ID's already, or OLD's; otherwise renew exits with 3. Both
@@ -43,7 +44,7 @@ func main() {
 	os.Exit(1)
 }
 
-var errUsage = errors.New("usage: caisson-guest keeper [-lease D] [-claim ID] | renew [-claim ID [-from OLD]] | status | runner [-alone] | guard SOCKET start|steps|images LABEL")
+var errUsage = errors.New("usage: caisson-guest keeper [-lease D] [-claim ID] | renew [-claim ID [-from OLD]] | status | runner [-alone] | guard SOCKET start|images LABEL | relay SOCKET")
 
 func run(args []string) error {
 	role := ""
@@ -61,8 +62,10 @@ func run(args []string) error {
 		return serve(linux.Options{})
 	case role == "runner" && len(args) == 1 && args[0] == "-alone":
 		return serve(linux.Options{Alone: true})
-	case role == "guard" && len(args) == 3 && args[0] != "" && (args[1] == guardStart || args[1] == guardSteps || args[1] == guardImages):
+	case role == "guard" && len(args) == 3 && args[0] != "" && (args[1] == guardStart || args[1] == guardImages):
 		return guard(args[0], args[1], args[2])
+	case role == "relay" && len(args) == 1 && args[0] != "":
+		return relay(args[0])
 	default:
 		return errUsage
 	}

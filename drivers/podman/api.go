@@ -59,6 +59,11 @@ func (e *engine) connect(ctx context.Context) (*bindings.Connection, error) {
 // request makes one call. The connection's own DoRequest repeats calls, with
 // bodies that are read already, and sleeps on although its context has ended.
 func (e *engine) request(ctx context.Context, method, path string, query url.Values, body any) (*http.Response, error) {
+	return e.requestOver(ctx, nil, method, path, query, body)
+}
+
+// requestOver is request by another client than the connection's own, if it is not nil.
+func (e *engine) requestOver(ctx context.Context, client *http.Client, method, path string, query url.Values, body any) (*http.Response, error) {
 	conn, err := e.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -67,7 +72,10 @@ func (e *engine) request(ctx context.Context, method, path string, query url.Val
 	if err != nil {
 		return nil, err
 	}
-	res, err := conn.Client.Do(req)
+	if client == nil {
+		client = conn.Client
+	}
+	res, err := client.Do(req)
 	if err != nil {
 		return nil, e.unreachable(ctx, err)
 	}

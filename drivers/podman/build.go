@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/caisson-dev/caisson/core"
@@ -29,9 +29,9 @@ func (e *engine) Build(ctx context.Context, source io.Reader, b *container.Build
 	// the last thing to be done.
 	request, cutOff := context.WithCancel(context.WithoutCancel(ctx))
 	defer cutOff()
-	step := newStepFinder(b)
+	step := newStepFinder(b.Output)
 	ended := make(chan error, 1)
-	go func() { ended <- e.build(request, query, source, step) }()
+	go func() { ended <- e.build(request, b.Dial, query, source, step) }()
 	select {
 	case err = <-ended:
 		return err
@@ -42,15 +42,26 @@ func (e *engine) Build(ctx context.Context, source io.Reader, b *container.Build
 	for found := step.found; ; found = nil {
 		select {
 		case <-found:
-			_ = e.removeBuildContainer(request, step.name) // the guard ends the step, and with it the build
+			// It is of the storage's containers, which are not Podman's, and goes by the beginning of its
+			// id, the step's host name. The guard in the step ends that, and with it the build.
+			_ = e.call(request, http.MethodDelete, "/containers/"+step.name, url.Values{"force": {"true"}}, nil, nil)
 		case <-ended:
 			return core.Ended(ctx)
 		}
 	}
 }
 
-func (e *engine) build(ctx context.Context, query url.Values, source io.Reader, output io.Writer) error {
-	res, err := e.request(ctx, http.MethodPost, "/build", query, source)
+func (e *engine) build(ctx context.Context, dial func() net.Conn, query url.Values, source io.Reader, output io.Writer) error {
+	var over *http.Client
+	if dial != nil {
+		if conn := dial(); conn != nil {
+			defer conn.Close()
+			over = &http.Client{Transport: &http.Transport{
+				DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil },
+			}}
+		}
+	}
+	res, err := e.requestOver(ctx, over, http.MethodPost, "/build", query, source)
 	if err != nil {
 		return err
 	}
@@ -65,44 +76,20 @@ func (e *engine) build(ctx context.Context, query url.Values, source io.Reader, 
 	return core.Errorf(core.ErrBuild, "", "%w", err)
 }
 
-// removeBuildContainer removes the container that a step runs in. Its id is
-// known by its beginning, which is its host name. It is of the storage's
-// containers, which are not Podman's.
-func (e *engine) removeBuildContainer(ctx context.Context, name string) error {
-	var list []struct {
-		ID    string `json:"Id"`
-		State string
-	}
-	if err := e.call(ctx, http.MethodGet, "/containers/json", url.Values{"all": {"true"}, "external": {"true"}}, nil, &list); err != nil {
-		return err
-	}
-	for _, c := range list {
-		if c.State == "storage" && strings.HasPrefix(c.ID, name) {
-			return e.call(ctx, http.MethodDelete, "/containers/"+c.ID, url.Values{"force": {"true"}}, nil, nil)
-		}
-	}
-	return nil
-}
-
 // stepFinder passes on the output of a build and finds the name of the
 // container that its steps run in. What a step itself prints comes too late to mislead it.
 type stepFinder struct {
 	output io.Writer
-	tell   func(name string)
 	line   []byte
 	name   string // once found is closed
 	found  chan struct{}
 }
 
-func newStepFinder(b *container.Build) *stepFinder {
-	f := &stepFinder{output: b.Output, tell: b.StepsIn, found: make(chan struct{})}
-	if f.output == nil {
-		f.output = io.Discard
+func newStepFinder(output io.Writer) *stepFinder {
+	if output == nil {
+		output = io.Discard
 	}
-	if f.tell == nil {
-		f.tell = func(string) {}
-	}
-	return f
+	return &stepFinder{output: output, found: make(chan struct{})}
 }
 
 var guarded = regexp.MustCompile(`\A` + runtimes.GuardLine + `([0-9a-f]{12})\z`)
@@ -115,7 +102,6 @@ func (f *stepFinder) Write(p []byte) (int, error) {
 		case b == '\n':
 			if m := guarded.FindSubmatch(f.line); m != nil && f.name == "" {
 				f.name = string(m[1])
-				f.tell(f.name)
 				close(f.found)
 			}
 			f.line = f.line[:0]

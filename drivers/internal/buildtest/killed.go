@@ -75,7 +75,7 @@ func (s *suite) killed(t *testing.T) {
 		s.requireGone(t)
 	})
 	// The engine may have been slow to stop, so that they were gone for a moment only.
-	require.Eventually(t, func() bool { return !runsHere(t, "\x00guard\x00"+socket+"\x00") }, time.Minute, 100*time.Millisecond, "a process is left")
+	require.Eventually(t, func() bool { return !runsHere(t, "\x00"+socket+"\x00") }, time.Minute, 100*time.Millisecond, "a process is left")
 	s.requireGone(t)
 	s.requireNoBuildContainers(t)
 	s.requireNothingLeft(t)

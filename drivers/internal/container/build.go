@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"net"
 	"time"
 
 	"github.com/caisson-dev/caisson/core"
@@ -71,13 +72,11 @@ func (d *Driver) runBuild(ctx context.Context, b *runtimes.Build, id string, bef
 
 // engineBuild runs a build. Whether it works, fails or is cut off by our death, of what it made on its way nothing is left.
 func (d *Driver) engineBuild(ctx context.Context, source io.Reader, b *Build) error {
-	what := guardImages
 	if d.engine.GuardsSteps() {
-		what = guardSteps
+		b.Dial = func() net.Conn { return d.guards.relay(d.engine.Socket()) }
+	} else {
+		defer d.guards.stand(d.engine.Socket(), guardImages, b.Mark).over()
 	}
-	guard := d.guards.stand(d.engine.Socket(), what, b.Mark)
-	defer guard.over()
-	b.StepsIn = guard.steps
 	err := d.engine.Build(ctx, source, b)
 	clean, cancel := within(context.WithoutCancel(ctx), restTimeout)
 	defer cancel()

@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 	"io"
+	"net"
 	"time"
 
 	"github.com/caisson-dev/caisson/core"
@@ -112,9 +113,9 @@ type Build struct {
 	// where Create would make volumes of them. ErrUnsupported if that cannot be done.
 	NoVolumes bool
 	Output    io.Writer // gets what the engine says while it builds; nil discards it
-	// StepsIn, if it is not nil, is told which container's removal ends the step
-	// that it is in, by an engine with GuardsSteps. Not once Build has returned.
-	StepsIn func(container string)
+	// Dial, if it is not nil, connects to an engine with GuardsSteps, so that the
+	// build ends when this process does. It returns nil if it cannot.
+	Dial func() net.Conn
 }
 
 // State is what a container does.

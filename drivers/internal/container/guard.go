@@ -33,21 +33,15 @@ type guard struct {
 // What a guard watches over.
 const (
 	guardStart  = "start"  // of a container
-	guardSteps  = "steps"  // of a build
 	guardImages = "images" // that a build makes on the way
 )
 
 // stand begins to watch over what will have a label.
 func (g *guards) stand(socket, what, label string) *guard {
-	if runtime.GOOS != "linux" || socket == "" {
+	cmd := g.command(socket, "guard", socket, what, label)
+	if cmd == nil {
 		return nil
 	}
-	g.once.Do(func() { g.program, _ = helperFile() })
-	if g.program == nil {
-		return nil
-	}
-	cmd := exec.Command("/proc/self/fd/"+strconv.Itoa(int(g.program.Fd())), "guard", socket, what, label) //nolint:gosec,noctx // the helper that is part of this program; it is to outlive us
-	cmd.Env, cmd.Dir = []string{}, "/"
 	in, err := cmd.StdinPipe()
 	if err != nil || cmd.Start() != nil { // which closes the pipe
 		return nil
@@ -55,11 +49,18 @@ func (g *guards) stand(socket, what, label string) *guard {
 	return &guard{cmd, in}
 }
 
-// steps tells it which container a build's steps run in.
-func (g *guard) steps(container string) {
-	if g != nil {
-		_, _ = io.WriteString(g.in, container)
+// command returns a helper that is to run on this host, or nil if it cannot.
+func (g *guards) command(socket string, args ...string) *exec.Cmd {
+	if runtime.GOOS != "linux" || socket == "" {
+		return nil
 	}
+	g.once.Do(func() { g.program, _ = helperFile() })
+	if g.program == nil {
+		return nil
+	}
+	cmd := exec.Command("/proc/self/fd/"+strconv.Itoa(int(g.program.Fd())), args...) //nolint:gosec,noctx // the helper that is part of this program; it is to outlive us
+	cmd.Env, cmd.Dir = []string{}, "/"
+	return cmd
 }
 
 // over ends it.
