@@ -1,14 +1,12 @@
 package sessions_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -176,17 +174,14 @@ func (e *engine) child(t *testing.T) {
 
 // killed runs a child and kills it.
 func (e *engine) killed(t *testing.T) {
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestEngine$/^"+e.scheme+"$", "-test.v")
-	child.Env = append(os.Environ(), childVariable+"="+e.owner)
-	out, err := child.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, child.Start())
-	lines := bufio.NewScanner(out)
-	for lines.Scan() && lines.Text() != "ready" {
-		t.Log(lines.Text())
-	}
-	require.NoError(t, child.Process.Kill())
-	_ = child.Wait() // it was killed
+	child := e.start(t)
+	child.Until("ready")
+	child.Kill()
+}
+
+// start starts a child.
+func (e *engine) start(t *testing.T, env ...string) *enginetest.Child {
+	return enginetest.StartChild(t, "^TestEngine$/^"+e.scheme+"$", append(env, childVariable+"="+e.owner)...)
 }
 
 // crash finds the sandboxes of a killed process, and after the lease its files.

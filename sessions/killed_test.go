@@ -1,13 +1,11 @@
 package sessions_test
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"fmt"
 	mathrand "math/rand/v2"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -118,38 +116,16 @@ func (e *engine) killedAnywhere(t *testing.T) {
 		one.collected(t)
 		one.prune(t)
 	}
-	builds := enginetest.BuildContainers(t, e.scheme) // others build as well, not for long
-	until(t, "what builds ran in is gone", func() bool {
-		now := enginetest.BuildContainers(t, e.scheme)
-		return !slices.ContainsFunc(builds, func(id string) bool { return slices.Contains(now, id) })
-	})
+	enginetest.NoBuildContainers(t, e.scheme)
 	t.Logf("%d kills: the next process has adopted %d sandboxes; without one, all were gone in time", points, adopted.Load())
 }
 
 // kill runs a victim until it has been in a phase for a moment, and kills it.
 func (e *engine) kill(t *testing.T, phase string) {
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestEngine$/^"+e.scheme+"$", "-test.v")
-	child.Env = append(os.Environ(), childVariable+"="+e.owner, victimVariable+"="+phase)
-	out, err := child.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, child.Start())
-	var said []string
-	lines := bufio.NewScanner(out)
-	for lines.Scan() && lines.Text() != "phase "+phase {
-		said = append(said, lines.Text())
-	}
-	drained := make(chan struct{})
-	go func() { // so that it never waits for us
-		defer close(drained)
-		for lines.Scan() {
-			said = append(said, lines.Text())
-		}
-	}()
+	child := e.start(t, victimVariable+"="+phase)
+	child.Until("phase " + phase)
 	time.Sleep(time.Duration(mathrand.Int64N(int64(700 * time.Millisecond))))
-	require.NoError(t, child.Process.Kill())
-	<-drained
-	_ = child.Wait() // it was killed
-	require.NotContains(t, strings.Join(said, "\n"), "--- FAIL")
+	child.Kill()
 }
 
 // succeed is the next process: it adopts what runs, finds the files of all, and

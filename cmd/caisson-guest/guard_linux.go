@@ -86,11 +86,11 @@ func (g *guarded) removeUnstarted() (done bool) {
 }
 
 // removeUntagged removes what a build has made on its way, and reports whether
-// there was any. Nothing else is based on it; what it is based on itself, and has no name, goes with it.
-func (g *guarded) removeUntagged() (found bool) {
+// there may be more. Nothing else is based on it; what it is based on itself, and has no name, goes with it.
+func (g *guarded) removeUntagged() (more bool) {
 	list, err := request(g.socket, "GET", "/images/json?filters="+g.filter("%2C%22dangling%22%3A%5B%22true%22%5D"))
 	if err != nil {
-		return false
+		return true
 	}
 	ids := idsIn(list)
 	for _, id := range ids {

@@ -32,7 +32,7 @@ type guarded struct {
 	mu      sync.Mutex
 	lists   int
 	asked   []string                 // whatever else
-	answer  func(n int) []listed     // to the n-th request for the list, from 1
+	answer  func(n int) []listed     // to the n-th request for the list, from 1; nil is an error
 	removal func(n int) (status int) // of the n-th removal, from 1; nil is 200
 	guard   *exec.Cmd
 	stdin   io.WriteCloser
@@ -51,7 +51,11 @@ func startGuard(t *testing.T, what string, e *guarded) {
 		defer e.mu.Unlock()
 		if r.Method == http.MethodGet && r.URL.Path == e.list && r.URL.Query().Encode() == e.query.Encode() {
 			e.lists++
-			_ = json.NewEncoder(w).Encode(e.answer(e.lists))
+			if list := e.answer(e.lists); list != nil {
+				_ = json.NewEncoder(w).Encode(list)
+			} else {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
 			return
 		}
 		e.asked = append(e.asked, r.Method+" "+r.URL.String())
@@ -70,7 +74,7 @@ func startGuard(t *testing.T, what string, e *guarded) {
 // ends waits for the guard and returns what it asked for but for lists.
 func (e *guarded) ends(t *testing.T) []string {
 	t.Helper()
-	late := time.AfterFunc(30*time.Second, func() { _ = e.guard.Process.Kill() })
+	late := time.AfterFunc(45*time.Second, func() { _ = e.guard.Process.Kill() })
 	defer late.Stop()
 	require.NoError(t, e.guard.Wait())
 	e.mu.Lock()
@@ -138,16 +142,24 @@ func TestGuardOfABuild(t *testing.T) {
 	image := func(id string) listed {
 		return listed{"sha256:" + id, "sha256:parent", map[string]string{"key": "value"}, ""}
 	}
+	var began time.Time
+	answers := 0
 	e := images(&guarded{
 		answer: func(n int) []listed {
-			return [][]listed{{image("a"), image("b")}, {image("b")}, {}, {image("c")}, {}}[min(n, 5)-1]
+			if n == 1 {
+				began = time.Now()
+			} else if time.Since(began) < 11*time.Second {
+				return nil
+			}
+			answers++
+			return [][]listed{{image("a"), image("b")}, {image("b")}, {}, {image("c")}, {}}[min(answers, 5)-1]
 		},
 		removal: func(n int) int { return []int{http.StatusOK, http.StatusConflict, http.StatusOK, http.StatusOK}[n-1] },
 	})
 	startGuard(t, "images", e)
 	require.NoError(t, e.stdin.Close())
 	require.Equal(t, []string{"DELETE /images/sha256:a", "DELETE /images/sha256:b", "DELETE /images/sha256:b", "DELETE /images/sha256:c"}, e.ends(t),
-		"one is still needed at first, one is made later")
+		"the engine is busy for a while, one is still needed at first, one is made later")
 }
 
 func TestGuardOfWhatIsOver(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -10,8 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stepLine is what a step of a build says of the container that it runs in: runtimes.GuardLine and the id's beginning.
-var stepLine = regexp.MustCompile(`caisson: step in ([0-9a-f]{12})`)
+// stepLine is the event in which a step of a build says what container it runs in,
+// by runtimes.GuardLine and the id's beginning. Commands are in the stream too, in
+// strings with escaped quotes, so none can say the same.
+var stepLine = regexp.MustCompile(`"stream":"caisson: step in ([0-9a-f]{12})\\n`)
 
 const maxStepLine = 64 // bytes, at least its length
 
@@ -22,6 +25,7 @@ const maxStepLine = 64 // bytes, at least its length
 // and leaves when the build has ended.
 //
 // An end of standard input is the process's death. To give a build up it kills relay.
+// Its request is in chunks, so that relay sees whether it has sent all of it.
 func relay(socket string) error {
 	outlive()
 	fd, err := connect(socket)
@@ -32,7 +36,13 @@ func relay(socket string) error {
 	conn := os.NewFile(uintptr(fd), "engine")
 	container := make(chan string, 1)
 	go func() {
-		_, _ = io.Copy(conn, os.Stdin)
+		sent := &chunks{to: conn}
+		if _, err := io.Copy(sent, os.Stdin); err != nil {
+			return // the engine takes no more; the process still wants its answer
+		}
+		if !sent.whole() {
+			os.Exit(0) // the engine has not begun
+		}
 		time.AfterFunc(guardTime, func() { os.Exit(1) })
 		name := <-container
 		repeat(func() bool {
@@ -59,3 +69,19 @@ func relay(socket string) error {
 		kept = copy(buf, seen[max(0, len(seen)-maxStepLine):])
 	}
 }
+
+// chunks passes on a request and keeps its end.
+type chunks struct {
+	to  io.Writer
+	end []byte
+}
+
+var lastChunk = []byte("0\r\n\r\n")
+
+func (c *chunks) Write(p []byte) (int, error) {
+	c.end = append(c.end, p[max(0, len(p)-len(lastChunk)):]...)
+	c.end = c.end[max(0, len(c.end)-len(lastChunk)):]
+	return c.to.Write(p)
+}
+
+func (c *chunks) whole() bool { return bytes.Equal(c.end, lastChunk) }

@@ -61,7 +61,8 @@ func (e *engine) build(ctx context.Context, dial func() net.Conn, query url.Valu
 			}}
 		}
 	}
-	res, err := e.requestOver(ctx, over, http.MethodPost, "/build", query, source)
+	// Of a plain reader no length is known, so the request is in chunks.
+	res, err := e.requestOver(ctx, over, http.MethodPost, "/build", query, struct{ io.Reader }{source})
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -166,15 +165,8 @@ func (p *Private) remove() {
 // killRest kills the processes that name the engine's directory in their
 // command line: those that it has started to watch over containers.
 func (p *Private) killRest() {
-	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, file := range files {
-		line, err := os.ReadFile(file)
-		if err != nil || !strings.Contains(string(line), p.dir+"/") {
-			continue
-		}
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(file))); err == nil {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
+	for pid := range Processes(p.dir + "/") {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -165,22 +163,9 @@ func (s *suite) cancel(t *testing.T) {
 			took := time.Since(at)
 			t.Logf("cancelled in %v", took)
 			require.Less(t, took, stopsWithin)
-			require.Eventually(t, func() bool { return !runsHere(t, marker) }, 3*time.Second, 50*time.Millisecond, "the step goes on")
+			require.Eventually(t, func() bool { return len(enginetest.Processes(marker)) == 0 }, 3*time.Second, 50*time.Millisecond, "the step goes on")
 			s.requireNothingLeft(t)
 		})
 	}
-	s.requireNoBuildContainers(t)
-}
-
-// runsHere reports whether a process on this host has the marker in its arguments. Of an engine elsewhere it knows nothing.
-func runsHere(t *testing.T, marker string) bool {
-	t.Helper()
-	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	require.NoError(t, err)
-	for _, f := range files {
-		if data, err := os.ReadFile(f); err == nil && strings.Contains(string(data), marker) {
-			return true
-		}
-	}
-	return false
+	enginetest.NoBuildContainers(t, s.scheme)
 }

@@ -5,10 +5,8 @@ package buildtest
 import (
 	"context"
 	"crypto/rand"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -89,17 +87,6 @@ func (s *suite) requireNothingLeft(t *testing.T) {
 	t.Helper()
 	require.Empty(t, enginetest.Objects(t, s.scheme, runtimes.LabelRuntime+"="+s.name))
 	require.Empty(t, enginetest.Untagged(t, s.scheme, runtimes.LabelRuntime+"="+s.name))
-}
-
-// requireNoBuildContainers checks that each container that an engine builds in now is gone soon. Others may build beside the suite.
-func (s *suite) requireNoBuildContainers(t *testing.T) {
-	t.Helper()
-	left := enginetest.BuildContainers(t, s.scheme)
-	require.Eventually(t, func() bool {
-		now := enginetest.BuildContainers(t, s.scheme)
-		left = slices.DeleteFunc(left, func(id string) bool { return !slices.Contains(now, id) })
-		return len(left) == 0
-	}, 15*time.Second, 100*time.Millisecond)
 }
 
 // runtime returns a runtime of the suite on top of the tests' image.

@@ -55,6 +55,6 @@ func (s *suite) cancelAnywhere(t *testing.T) {
 	require.Eventually(t, func() bool { // an engine may be removing its last container
 		return len(enginetest.Objects(t, s.scheme, runtimes.LabelRuntime+"="+s.name)) == 0
 	}, 3*time.Second, 100*time.Millisecond)
-	s.requireNoBuildContainers(t)
+	enginetest.NoBuildContainers(t, s.scheme)
 	s.requireNothingLeft(t)
 }

@@ -1,13 +1,11 @@
 package buildtest
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -24,6 +22,7 @@ import (
 const (
 	// victimVariable makes the test named killed a process that builds and waits to be killed. It holds the suite's name.
 	victimVariable = "CAISSON_BUILDTEST_VICTIM"
+	whatVariable   = "CAISSON_BUILDTEST_WHAT" // what it builds: build or layer
 	// killsVariable says how many are killed at points that nobody chose.
 	killsVariable = "CAISSON_BUILDTEST_KILLS"
 	usualKills    = 6
@@ -51,33 +50,29 @@ func (s *suite) killed(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "engine.sock") // by which their guards are known
 	require.NoError(t, os.Symlink(engine.Path, socket))
 	t.Run("in a step", func(t *testing.T) {
-		s.victim(t, socket, "build", func(lines *bufio.Scanner) {
-			for lines.Scan() && lines.Text() != "waiting" {
-				t.Log(lines.Text())
-			}
-			require.True(t, runsHere(t, s.marker()))
-			require.Equal(t, s.scheme == "docker", len(s.untagged(t)) > 0, "Docker makes images on the way")
-		})
+		v := s.victim(t, socket, "build")
+		v.Until("waiting")
+		require.NotEmpty(t, enginetest.Processes(s.marker()))
+		require.Equal(t, s.scheme == "docker", len(s.untagged(t)) > 0, "Docker makes images on the way")
+		v.Kill()
 		s.requireGone(t)
 	})
 	t.Run("anywhere", func(t *testing.T) {
 		for i := range kills {
 			what := []string{"build", "layer"}[i%2]
 			t.Run(fmt.Sprintf("%s-%d", what, i), func(t *testing.T) {
-				s.victim(t, socket, what, func(lines *bufio.Scanner) {
-					for lines.Scan() && lines.Text() != "begins" {
-						t.Log(lines.Text())
-					}
-					time.Sleep(rand.N(time.Second))
-				})
+				v := s.victim(t, socket, what)
+				v.Until("begins")
+				time.Sleep(rand.N(time.Second))
+				v.Kill()
 			})
 		}
 		s.requireGone(t)
 	})
 	// The engine may have been slow to stop, so that they were gone for a moment only.
-	require.Eventually(t, func() bool { return !runsHere(t, "\x00"+socket+"\x00") }, time.Minute, 100*time.Millisecond, "a process is left")
+	require.Eventually(t, func() bool { return len(enginetest.Processes("\x00"+socket+"\x00")) == 0 }, 30*time.Second, 100*time.Millisecond, "a process is left")
 	s.requireGone(t)
-	s.requireNoBuildContainers(t)
+	enginetest.NoBuildContainers(t, s.scheme)
 	s.requireNothingLeft(t)
 }
 
@@ -88,7 +83,7 @@ func (s *suite) beVictim(t *testing.T) {
 	_, _ = os.Stdout.WriteString("\nbegins\n")
 	for i := 0; ; i++ {
 		rt := &core.Runtime{Image: "localhost/" + s.name + "-base", WorkDir: fmt.Sprintf("/work-%d-%d", os.Getpid(), i)}
-		if os.Getenv("CAISSON_BUILDTEST_WHAT") == "build" {
+		if os.Getenv(whatVariable) == "build" {
 			rt = s.runtime(func(rt *core.Runtime) {
 				rt.Source.Network = core.NetworkNone
 				rt.SetupCommands = []string{"true", "echo waiting; sleep 3000 # " + s.marker()}
@@ -99,19 +94,10 @@ func (s *suite) beVictim(t *testing.T) {
 	}
 }
 
-// victim starts a process that builds, and kills it when ready returns.
-func (s *suite) victim(t *testing.T, socket, what string, ready func(lines *bufio.Scanner)) {
+// victim starts a process that builds.
+func (s *suite) victim(t *testing.T, socket, what string) *enginetest.Child {
 	t.Helper()
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBuilds$/^killed$", "-test.v")
-	child.Env = append(os.Environ(), victimVariable+"="+s.name, "CAISSON_BUILDTEST_WHAT="+what, "CAISSON_TEST_"+strings.ToUpper(s.scheme)+"="+socket)
-	out, err := child.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, child.Start())
-	defer func() {
-		require.NoError(t, child.Process.Kill())
-		_ = child.Wait() // it was killed
-	}()
-	ready(bufio.NewScanner(out))
+	return enginetest.StartChild(t, "^TestBuilds$/^killed$", victimVariable+"="+s.name, whatVariable+"="+what, "CAISSON_TEST_"+strings.ToUpper(s.scheme)+"="+socket)
 }
 
 // untagged are the suite's images without a name.
@@ -123,7 +109,7 @@ func (s *suite) untagged(t *testing.T) []string {
 func (s *suite) requireGone(t *testing.T) {
 	t.Helper()
 	killed := time.Now()
-	require.Eventually(t, func() bool { return !runsHere(t, s.marker()) }, 15*time.Second, 50*time.Millisecond, "a step goes on")
+	require.Eventually(t, func() bool { return len(enginetest.Processes(s.marker())) == 0 }, 15*time.Second, 50*time.Millisecond, "a step goes on")
 	require.Eventually(t, func() bool { return len(s.untagged(t)) == 0 }, 15*time.Second, 50*time.Millisecond, "images are left")
 	t.Logf("gone after %v", time.Since(killed))
 }

@@ -113,8 +113,8 @@ type Build struct {
 	// where Create would make volumes of them. ErrUnsupported if that cannot be done.
 	NoVolumes bool
 	Output    io.Writer // gets what the engine says while it builds; nil discards it
-	// Dial, if it is not nil, connects to an engine with GuardsSteps, so that the
-	// build ends when this process does. It returns nil if it cannot.
+	// Dial, if it is not nil, connects to an engine with GuardsSteps for one request,
+	// in chunks, so that the build ends when this process does. It returns nil if it cannot.
 	Dial func() net.Conn
 }
 

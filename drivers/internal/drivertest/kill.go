@@ -1,12 +1,10 @@
 package drivertest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/internal/enginetest"
 )
 
 // hostile are trees that outlive a kill of their root or of its process group. M is their mark.
@@ -47,7 +46,7 @@ func (s *suite) killMeansGone(t *testing.T) {
 	}
 	all.Wait()
 	require.Equal(t, "0\n", sh(t, sb, `grep -lzx 'slee[p]' /proc/[0-9]*/cmdline 2>/dev/null | wc -l`), "survivors inside")
-	require.Empty(t, marked(mark(0)[:len(mark(0))-4]), "survivors on the host")
+	require.Empty(t, enginetest.Processes("\x00"+mark(0)[:len(mark(0))-4]), "survivors on the host")
 }
 
 // mark is an argument of sleep that no other process has.
@@ -81,26 +80,14 @@ func killOne(ctx context.Context, sb *core.Sandbox, i int) error {
 	case time.Since(start) > 5*time.Second:
 		return fmt.Errorf("took %v", time.Since(start))
 	}
-	if left := marked(mark(i)); len(left) > 0 {
-		return fmt.Errorf("survivors: %q", left)
+	if left := enginetest.Processes("\x00" + mark(i)); len(left) > 0 {
+		return fmt.Errorf("survivors: %v", left)
 	}
 	res, err = sb.Execute(context.WithoutCancel(ctx), core.Program("true"))
 	if err != nil || !res.Success() {
 		return fmt.Errorf("the next command: %v, %w", res, err)
 	}
 	return nil
-}
-
-// marked lists the processes of this host that have an argument beginning with text.
-func marked(text string) []string {
-	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	var found []string
-	for _, f := range files {
-		if line, err := os.ReadFile(f); err == nil && bytes.Contains(line, []byte("\x00"+text)) {
-			found = append(found, f+" "+string(line))
-		}
-	}
-	return found
 }
 
 // killLadder makes the first rung fail: the workload may stop or kill its runner, which has the same user.

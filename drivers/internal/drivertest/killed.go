@@ -1,11 +1,8 @@
 package drivertest
 
 import (
-	"bufio"
 	"maps"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -22,23 +19,11 @@ const ownerVariable = "CAISSON_DRIVERTEST_OWNER"
 
 const shortLease = core.MinLease
 
-// victim is another process, which starts a sandbox with a lease.
-type victim struct {
-	child *exec.Cmd
-	lines *bufio.Scanner
-	label string // of what it makes
-}
-
-func (s *suite) victim(t *testing.T, test string, env ...string) *victim {
+// victim starts another process, which starts a sandbox with a lease, and returns it with the label of what it makes.
+func (s *suite) victim(t *testing.T, test string, env ...string) (v *enginetest.Child, label string) {
 	t.Helper()
 	owner := s.owner + "-killed"
-	v := &victim{child: exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestEngine$/^"+test+"$", "-test.v"), label: core.LabelPrefix + ".owner=" + owner}
-	v.child.Env = append(append(os.Environ(), ownerVariable+"="+owner), env...)
-	out, err := v.child.StdoutPipe()
-	require.NoError(t, err)
-	v.lines = bufio.NewScanner(out)
-	require.NoError(t, v.child.Start())
-	return v
+	return enginetest.StartChild(t, "^TestEngine$/^"+test+"$", append(env, ownerVariable+"="+owner)...), core.LabelPrefix + ".owner=" + owner
 }
 
 // beVictim is what that process does.
@@ -50,26 +35,18 @@ func (s *suite) beVictim(t *testing.T) {
 	select {}
 }
 
-func (v *victim) kill(t *testing.T) {
-	t.Helper()
-	require.NoError(t, v.child.Process.Kill())
-	_ = v.child.Wait() // it was killed
-}
-
 // lease ends a sandbox whose process was killed.
 func (s *suite) lease(t *testing.T) {
 	if os.Getenv(ownerVariable) != "" {
 		s.beVictim(t)
 	}
 	alive := s.start(t, func(spec *core.Spec) { spec.Lease = shortLease })
-	v := s.victim(t, "lease")
-	for v.lines.Scan() && v.lines.Text() != "started" {
-		t.Log(v.lines.Text())
-	}
-	require.NotEmpty(t, enginetest.Objects(t, s.scheme, v.label))
-	v.kill(t)
+	v, label := s.victim(t, "lease")
+	v.Until("started")
+	require.NotEmpty(t, enginetest.Objects(t, s.scheme, label))
+	v.Kill()
 	killed := time.Now()
-	require.Eventually(t, func() bool { return len(enginetest.Objects(t, s.scheme, v.label)) == 0 }, shortLease+30*time.Second, 200*time.Millisecond)
+	require.Eventually(t, func() bool { return len(enginetest.Objects(t, s.scheme, label)) == 0 }, shortLease+30*time.Second, 200*time.Millisecond)
 	t.Logf("gone %v after its process, with a lease of %v", time.Since(killed).Round(time.Millisecond), shortLease)
 	require.Equal(t, "alive\n", sh(t, alive, "echo alive"), "a sandbox whose process lives has ended")
 }
@@ -89,17 +66,17 @@ func (s *suite) halfStarted(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.listen(t, s.scheme)
-			v := s.victim(t, "half started", "CAISSON_TEST_"+strings.ToUpper(s.scheme)+"="+test.socket)
+			v, label := s.victim(t, "half started", "CAISSON_TEST_"+strings.ToUpper(s.scheme)+"="+test.socket)
 			select {
 			case <-test.reached:
 			case <-time.After(time.Minute):
 				t.Fatal("the other process does not get that far")
 			}
-			require.Equal(t, []string{"created"}, slices.Collect(maps.Values(enginetest.States(t, s.scheme, v.label))))
-			require.NotEmpty(t, guards(t, test.socket))
-			v.kill(t)
-			require.Eventually(t, func() bool { return len(enginetest.Objects(t, s.scheme, v.label)) == 0 }, 10*time.Second, 50*time.Millisecond, "left on the engine")
-			require.Eventually(t, func() bool { return len(guards(t, test.socket)) == 0 }, 10*time.Second, 50*time.Millisecond, "a process is left")
+			require.Equal(t, []string{"created"}, slices.Collect(maps.Values(enginetest.States(t, s.scheme, label))))
+			require.NotEmpty(t, guards(test.socket))
+			v.Kill()
+			require.Eventually(t, func() bool { return len(enginetest.Objects(t, s.scheme, label)) == 0 }, 10*time.Second, 50*time.Millisecond, "left on the engine")
+			require.Eventually(t, func() bool { return len(guards(test.socket)) == 0 }, 10*time.Second, 50*time.Millisecond, "a process is left")
 		})
 	}
 	t.Run("and none is left by a start that works", func(t *testing.T) {
@@ -110,21 +87,12 @@ func (s *suite) halfStarted(t *testing.T) {
 		defer drv.Close()
 		sb, err := core.Start(t.Context(), drv, s.spec(func(spec *core.Spec) { spec.Lease = shortLease }))
 		require.NoError(t, err)
-		require.Empty(t, guards(t, b.socket))
+		require.Empty(t, guards(b.socket))
 		require.NoError(t, sb.Stop(t.Context()))
 	})
 }
 
 // guards are the processes that watch over a start on an engine.
-func guards(t *testing.T, socket string) (pids []string) {
-	t.Helper()
-	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	require.NoError(t, err)
-	for _, file := range all {
-		line, _ := os.ReadFile(file) // it may have ended
-		if strings.Contains(string(line), "\x00guard\x00"+socket+"\x00") {
-			pids = append(pids, filepath.Base(filepath.Dir(file)))
-		}
-	}
-	return pids
+func guards(socket string) map[int]string {
+	return enginetest.Processes("\x00guard\x00" + socket + "\x00")
 }
