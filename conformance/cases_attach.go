@@ -40,6 +40,7 @@ func attachCases() []Case {
 			wantCode(e, "attach", err, core.ErrLost)
 		}},
 		{ID: "attach/join", Title: "who joins a sandbox works in it beside the process that has it, and leaves it there", Level: Extended, Run: joins},
+		{ID: "attach/join-cut", Title: "who leaves halfway through an upload or an input has sent no whole one", Level: Extended, Run: joinCut},
 		{ID: "lease/renewed", Title: "a sandbox outlives its lease while its process lives", Level: Gold, Timeout: 2 * time.Minute, Waits: true, Run: func(e *Env) {
 			sb := e.Own(func(s *core.Spec) { s.Lease = core.MinLease })
 			pause(e, core.MinLease+e.run.info.LeaseGrace+time.Second)
@@ -200,4 +201,31 @@ func joins(e *Env) {
 	want(e, "stop", sb.Stop(e.Context()), nil)
 	_, err = core.Join(e.Context(), other, owner, id)
 	wantCode(e, "join what is gone", err, core.ErrLost)
+}
+
+// joinCut has a process leave as one does that is killed: its streams are cut.
+// What came through them by then must not be taken for all of it.
+func joinCut(e *Env) {
+	optional[core.Joiner](e)
+	attacher, other := optional[core.Attacher](e), e.another()
+	sb, owner := attachable(e)
+	dir := e.Dir(sb)
+	guest, err := core.Join(e.Context(), other, owner, only(e, attacher, owner).ID)
+	if err != nil {
+		e.Fatalf("join: %v", err)
+	}
+	_, uploaded := overwrite(e, e.Context(), guest, dir+"/file", nil)
+	input := newStalled([]byte("half"), nil)
+	e.Cleanup(input.release)
+	run := e.execute(e.Context(), guest, &core.Command{Shell: "cd " + dir + "; cat > half; : > whole", Stdin: input})
+	e.eventually(15*time.Second, "the first half of the input in the sandbox", func() bool {
+		return e.exec(sb, core.Program("test", "-s", dir+"/half")).Success()
+	})
+	want(e, "stop by who joined", guest.Stop(e.Context()), nil)
+	wantCode(e, "its upload", e.outcome(uploaded, "upload"), core.ErrStopped)
+	if e.ended(run, 15*time.Second, "its command") {
+		wantCode(e, "its command", run.err, core.ErrStopped)
+	}
+	holds(e, sb, dir, "file\nhalf\n")
+	want(e, "content of the file", string(e.read(sb, dir+"/file", nil)), "old")
 }

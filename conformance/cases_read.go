@@ -60,7 +60,7 @@ func readCases() []Case {
 			file := e.Dir(sb) + "/file"
 			data := noise(200_000)
 			e.upload(sb, file, data)
-			for _, o := range []core.ReadOptions{{Offset: 1}, {Limit: 1}, {Offset: 65_530, Limit: 100}, {Offset: 199_999}, {Offset: 199_999, Limit: 5}, {Offset: 200_000}, {Offset: 1 << 40}, {Limit: 1 << 40}} {
+			for _, o := range []core.ReadOptions{{Offset: 1}, {Limit: 1}, {Offset: 65_530, Limit: 100}, {Offset: 199_999}, {Offset: 199_999, Limit: 5}, {Offset: 200_000}, {Offset: 1 << 40}, {Offset: 1<<63 - 1}, {Limit: 1 << 40}} {
 				from := min(o.Offset, int64(len(data)))
 				to := int64(len(data))
 				if o.Limit > 0 {

@@ -40,8 +40,9 @@ type Command struct {
 	// into the Result instead. The two are written by one goroutine, one
 	// after the other, so both may be the same writer. A writer that fails
 	// ends the command, and Execute returns the writer's error, an ErrInvalid.
-	// One that blocks is given a second once the command has ended. A panic of
-	// a writer, as of Stdin, counts as its failure.
+	// One that blocks holds up Execute, until a second after the Timeout or the
+	// context has ended; no output is left out to be faster. A panic of a
+	// writer, as of Stdin, counts as its failure.
 	Stdout, Stderr io.Writer
 	// Timeout ends the command and all that it started; 0 means none. It
 	// counts from the call of Execute, or, if that has to start a lazy sandbox,

@@ -39,7 +39,8 @@ type Result struct {
 	Stdout, Stderr Output
 	// Combined holds what was captured of both, in the order of arrival.
 	Combined Output
-	// Duration is the time from when the command's Timeout counts to the end of the command.
+	// Duration is the time from when the command's Timeout counts to the end of
+	// the command, and until the writers of its output have taken all of it.
 	Duration time.Duration
 	// Usage is nil if it is not known.
 	Usage *Usage

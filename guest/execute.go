@@ -87,13 +87,15 @@ func (e *execution) open(ctx context.Context) error {
 	return err
 }
 
-// unopened is the end of a command that no call was opened for.
+// unopened is the end of a command that no call was opened for: it has timed out
+// if that is why, and not if something else would have kept it from running anyway.
 func (e *execution) unopened(ctx context.Context, err error) (*core.Result, error) {
-	if !errors.Is(context.Cause(ctx), errTimeout) {
+	code := core.CodeOf(err)
+	if !errors.Is(context.Cause(ctx), errTimeout) || code != core.ErrCanceled && code != core.ErrLost {
 		return nil, err
 	}
 	res := e.result(&protocol.Exit{Reason: core.TimedOut, Code: core.NoExitCode})
-	if errors.Is(err, core.ErrLost) {
+	if code == core.ErrLost {
 		return res, err
 	}
 	res.Restarted = errors.Is(err, errRestarted)

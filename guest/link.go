@@ -2,6 +2,7 @@ package guest
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -74,6 +75,9 @@ func (b *backend) dialAgain(ctx context.Context) (*link, error) {
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
+			if errors.Is(context.Cause(ctx), errTimeout) {
+				return nil, err // the command has not begun: this is what kept it from that
+			}
 			return nil, core.Ended(ctx)
 		}
 	}

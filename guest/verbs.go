@@ -107,9 +107,13 @@ func (b *backend) ask(ctx context.Context, op, path string, code protocol.Op, m,
 		return b.fail(op, path, err)
 	}
 	defer call.Forget()
-	defer context.AfterFunc(ctx, call.Break)()
+	whole := context.AfterFunc(ctx, call.Break)
 	content, err := gather(call)
-	if err == nil || ctx.Err() != nil || l.Err() != nil {
+	switch {
+	case !whole(): // the call's end may have come, but not all before it
+		b.cancel(call)
+		err = core.Ended(ctx)
+	case err == nil || l.Err() != nil:
 		err = b.await(ctx, l, call, &protocol.Empty{})
 	}
 	if err == nil && answer != nil {

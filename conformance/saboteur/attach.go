@@ -3,6 +3,7 @@ package saboteur
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -109,16 +110,18 @@ func attaches() []Saboteur {
 			}
 			return b, err
 		}}),
-		one("attach/join-ends", "attach/join", "it ends the sandbox when who joined it leaves", methods{join: func(ctx context.Context, d keeper, owner, id string) (core.Backend, error) {
-			b, err := d.Join(ctx, owner, id)
-			if err != nil {
-				return nil, err
-			}
-			return &backend{good: b.(good), m: &methods{stop: func(ctx context.Context, b core.Backend) error {
+		onJoined("attach/join-ends", "attach/join", "it ends the sandbox when who joined it leaves", func(d keeper, owner string) *methods {
+			return &methods{stop: func(ctx context.Context, b core.Backend) error {
 				_, err := d.Collect(ctx, everything(owner))
 				return errors.Join(err, b.Stop(ctx))
-			}}}, nil
-		}}),
+			}}
+		}),
+		onJoined("attach/cut-upload-lands", "attach/join-cut", "it leaves what has come of a file in its place", func(keeper, string) *methods {
+			return &methods{upload: inPlace}
+		}),
+		onJoined("attach/cut-input-ends", "attach/join-cut", "it takes the end of the stream for that of the input", func(keeper, string) *methods {
+			return inputEnds()
+		}),
 		one("attach/join-anybodys", "attach/join", "it lets everybody join", methods{join: func(ctx context.Context, d keeper, _, id string) (core.Backend, error) {
 			return d.Join(ctx, ownerOf(ctx, d, id), id)
 		}}),
@@ -220,5 +223,49 @@ func collects() []Saboteur {
 			return own, errors.Join(err, ownErr)
 		}}),
 		with("collect/workspaces-always", "collect/workspaces", "it removes workspaces unasked", func(o *core.CollectOptions) { o.Workspaces = true }),
+	}
+}
+
+// onJoined is wrong about the sandboxes that are joined.
+func onJoined(name, target, breaks string, wrong func(d keeper, owner string) *methods) Saboteur {
+	return one(name, target, breaks, methods{join: func(ctx context.Context, d keeper, owner, id string) (core.Backend, error) {
+		b, err := d.Join(ctx, owner, id)
+		if err != nil {
+			return nil, err
+		}
+		return &backend{good: b.(good), m: wrong(d, owner)}, nil
+	}})
+}
+
+// inputEnds has the input of every command end a moment before its sandbox is stopped.
+func inputEnds() *methods {
+	stopped := make(chan struct{})
+	end := sync.OnceFunc(func() { close(stopped) })
+	return &methods{
+		execute: func(ctx context.Context, b core.Backend, cmd *core.Command) (*core.Result, error) {
+			c := *cmd
+			if cmd.Stdin != nil {
+				r, w := io.Pipe()
+				c.Stdin = r
+				defer r.Close()
+				go func() {
+					_, err := io.Copy(w, cmd.Stdin)
+					_ = w.CloseWithError(err)
+				}()
+				go func() {
+					select {
+					case <-stopped:
+						_ = w.Close()
+					case <-ctx.Done():
+					}
+				}()
+			}
+			return b.Execute(ctx, &c)
+		},
+		stop: func(ctx context.Context, b core.Backend) error {
+			end()
+			_ = wait(ctx, time.Second)
+			return b.Stop(ctx)
+		},
 	}
 }

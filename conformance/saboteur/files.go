@@ -30,22 +30,7 @@ func sh(ctx context.Context, b core.Backend, script string, args ...string) (str
 // Wrong about writing files.
 func uploads() []Saboteur {
 	return []Saboteur{
-		onUpload("files/in-place", "files/whole-or-not", "it writes into the file itself", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
-			if _, regular := sh(ctx, b, `test -f "$1"`, p); !regular || o.Mode != 0 {
-				return b.Upload(ctx, p, src, o)
-			}
-			failed := new(kept)
-			res, err := b.Execute(ctx, &core.Command{Args: []string{"sh", "-c", `cat > "$1"`, "sh", p}, Stdin: failed.of(src)})
-			switch {
-			case err != nil:
-				return err
-			case failed.err != nil:
-				return failed.err
-			case !res.Success():
-				return core.Errorf(core.ErrPermission, "upload", "%s", res.Stderr.String())
-			}
-			return nil
-		}),
+		onUpload("files/in-place", "files/whole-or-not", "it writes into the file itself", inPlace),
 		onUpload("files/new-in-place", "files/new-whole-or-not", "it writes a new file in place, and removes it if that fails", newInPlace),
 		onUpload("files/read-whole", "files/bounded", "it reads all of its source before it sends any", func(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
 			if !strings.HasSuffix(p, "/bounded") {
@@ -203,6 +188,26 @@ func uploads() []Saboteur {
 }
 
 // newInPlace is an upload that writes a file in place unless something is there already.
+func inPlace(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
+	if o.Mode != 0 {
+		return b.Upload(ctx, p, src, o)
+	}
+	if _, emptied := sh(ctx, b, `test -f "$1" && : > "$1"`, p); !emptied {
+		return b.Upload(ctx, p, src, o)
+	}
+	failed := new(kept)
+	res, err := b.Execute(ctx, &core.Command{Args: []string{"sh", "-c", `cat > "$1"`, "sh", p}, Stdin: failed.of(src)})
+	switch {
+	case err != nil:
+		return err
+	case failed.err != nil:
+		return failed.err
+	case !res.Success():
+		return core.Errorf(core.ErrPermission, "upload", "%s", res.Stderr.String())
+	}
+	return nil
+}
+
 func newInPlace(ctx context.Context, b core.Backend, p string, src io.Reader, o *core.UploadOptions) error {
 	if _, missing := sh(ctx, b, `test ! -e "$1" && test ! -L "$1" && test -d "$2" && test -w "$2"`, p, path.Dir(p)); !missing || o.Mode != 0 {
 		return b.Upload(ctx, p, src, o)

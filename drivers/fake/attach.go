@@ -133,7 +133,7 @@ func (d *Driver) Sandboxes(ctx context.Context, owner string) ([]core.Record, er
 func specDigest(spec *core.Spec) string {
 	rt := *spec.Runtime
 	return digest(rt.Image, rt.BaseImage, fmt.Sprintf("%q", rt.Packages), string(rt.PackageManager), fmt.Sprintf("%q", rt.SetupCommands),
-		rt.WorkDir, rt.User, string(spec.Profile), string(spec.Network), fmt.Sprint(spec.Limits), fmt.Sprintf("%q", rt.Env))
+		rt.WorkDir, rt.User, string(spec.Profile), string(spec.Network), fmt.Sprint(spec.Limits), fmt.Sprintf("%q", rt.Env), rt.Source.String())
 }
 
 // Attach takes over a sandbox; see core.Attacher.

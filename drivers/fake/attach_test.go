@@ -61,10 +61,16 @@ func TestAttachTakesOver(t *testing.T) {
 	require.Len(t, records, 1)
 	require.Equal(t, "notes", records[0].Workspace)
 
-	different := *first.Spec()
-	different.Limits.Memory *= 2
-	_, err = core.Attach(t.Context(), other, records[0].ID, &different)
-	require.ErrorIs(t, err, core.ErrConflict)
+	for what, change := range map[string]func(*core.Spec){
+		"limit": func(s *core.Spec) { s.Limits.Memory *= 2 },
+		"index": func(s *core.Spec) { s.Runtime.Source.Index = "https://mirror.example" },
+	} {
+		different, rt := *first.Spec(), *first.Spec().Runtime
+		different.Runtime = &rt
+		change(&different)
+		_, err = core.Attach(t.Context(), other, records[0].ID, &different)
+		require.ErrorIs(t, err, core.ErrConflict, what)
+	}
 
 	second, err := core.Attach(t.Context(), other, records[0].ID, first.Spec())
 	require.NoError(t, err)
@@ -144,5 +150,20 @@ func TestCollectRemovesWhatItSelects(t *testing.T) {
 		require.Equal(t, []string{"workspace name"}, collect(keep))
 		require.Equal(t, []string{"sandbox notes", "workspace notes"}, collect(mine))
 		require.Empty(t, d.Owned(""))
+
+		claimed, err := core.Start(t.Context(), d, &core.Spec{Runtime: &core.Runtime{Image: "debian:bookworm"}, Owner: "alice", Workspace: "notes"})
+		require.NoError(t, err)
+		require.NoError(t, claimed.Stop(t.Context()))
+		time.Sleep(core.DefaultMinAge)
+		claim := mine
+		claim.Keep = func(core.Leftover) bool {
+			claimed, err = core.Start(t.Context(), d, &core.Spec{Runtime: &core.Runtime{Image: "debian:bookworm"}, Owner: "alice", Workspace: "notes"})
+			require.NoError(t, err)
+			return false
+		}
+		require.Empty(t, collect(claim), "somebody has begun to use it")
+		_, err = core.Start(t.Context(), d, claimed.Spec())
+		require.ErrorIs(t, err, core.ErrConflict)
+		require.NoError(t, claimed.Stop(t.Context()))
 	})
 }

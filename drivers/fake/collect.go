@@ -78,9 +78,14 @@ func (d *Driver) leftWorkspaces(opts *core.CollectOptions, sandboxes []core.Left
 	if !opts.DryRun {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		for _, l := range found {
-			delete(d.workspaces, storage{l.Owner, l.Workspace})
-		}
+		found = slices.DeleteFunc(found, func(l core.Leftover) bool {
+			key := storage{l.Owner, l.Workspace}
+			if w := d.workspaces[key]; w == nil || w.user != nil {
+				return true // removed or in use meanwhile
+			}
+			delete(d.workspaces, key)
+			return false
+		})
 	}
 	return found
 }

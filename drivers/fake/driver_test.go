@@ -158,6 +158,19 @@ func TestBuilds(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, again.Built)
 	require.Equal(t, p.ID, again.ID)
+	var mirrored []*core.Prepared
+	for _, user := range []string{"", "me:secret@", "you@"} {
+		m := *rt
+		m.Source.Index = "https://" + user + "mirror.example/simple"
+		p, err := d.Prepare(t.Context(), &m, nil)
+		require.NoError(t, err)
+		mirrored = append(mirrored, p)
+	}
+	require.NotEqual(t, p.ID, mirrored[0].ID, "the index is part of what a runtime is")
+	require.True(t, mirrored[0].Built)
+	require.Equal(t, mirrored[0].ID, mirrored[1].ID, "who asks it is not")
+	require.False(t, mirrored[1].Built)
+	require.Equal(t, mirrored[0].ID, mirrored[2].ID)
 	fresh, err := d.Prepare(t.Context(), rt, &core.PrepareOptions{NoCache: true})
 	require.NoError(t, err)
 	require.True(t, fresh.Built)

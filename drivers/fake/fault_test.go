@@ -1,6 +1,7 @@
 package fake_test
 
 import (
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -46,10 +47,40 @@ func TestEngineGone(t *testing.T) {
 		require.ErrorIs(t, err, core.ErrUnavailable)
 		_, err = core.Start(t.Context(), d, &core.Spec{Runtime: &core.Runtime{Image: "debian"}})
 		require.ErrorIs(t, err, core.ErrUnavailable)
-		_, err = sb.Execute(t.Context(), core.Shell("true"))
-		require.ErrorIs(t, err, core.ErrUnavailable)
+		for _, timeout := range []time.Duration{0, time.Second, time.Minute} {
+			_, err = sb.Execute(t.Context(), &core.Command{Shell: "true", Timeout: timeout})
+			require.ErrorIs(t, err, core.ErrUnavailable, "a timeout of %s is not what kept it from running", timeout)
+		}
 		d.Clear(fake.EngineGone)
 		works(t, sb)
+	})
+}
+
+// A stream that is cut does not end what goes over it: half of it is not taken for the whole.
+func TestEngineGoneHalfway(t *testing.T) {
+	inBubble(t, func(t *testing.T, d *fake.Driver, sb *core.Sandbox) {
+		require.NoError(t, sb.Upload(t.Context(), "file", strings.NewReader("old"), nil))
+		for _, send := range []func(io.Reader) error{
+			func(src io.Reader) error { return sb.Upload(t.Context(), "file", src, nil) },
+			func(src io.Reader) error {
+				_, err := sb.Execute(t.Context(), &core.Command{Shell: "cat >half; : >done", Stdin: src})
+				return err
+			},
+		} {
+			src, w := io.Pipe()
+			sent := make(chan error, 1)
+			go func() { sent <- send(src) }()
+			_, err := io.WriteString(w, "half")
+			require.NoError(t, err)
+			synctest.Wait()
+			d.Inject(fake.EngineGone)
+			require.ErrorIs(t, <-sent, core.ErrIndeterminate)
+			d.Clear(fake.EngineGone)
+			require.NoError(t, w.Close())
+		}
+		res, err := sb.Execute(t.Context(), core.Shell("cat file half; ls"))
+		require.NoError(t, err)
+		require.Equal(t, "oldhalffile\nhalf\n", res.Stdout.String())
 	})
 }
 

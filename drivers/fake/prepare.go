@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -80,8 +81,18 @@ func digest(parts ...string) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
+// index is the part of a runtime's source that decides which image it is.
+func index(rt *core.Runtime) string {
+	u, err := url.Parse(rt.Source.Index)
+	if err != nil {
+		return ""
+	}
+	u.User = nil
+	return u.String()
+}
+
 func (d *Driver) build(ctx context.Context, rt *core.Runtime, fresh bool, tell func(core.Progress)) (*core.Prepared, error) {
-	id := digest(append(append([]string{rt.BaseImage, string(rt.PackageManager), rt.WorkDir, rt.User, "/"}, rt.SetupCommands...), append([]string{"/"}, rt.Packages...)...)...)
+	id := digest(rt.BaseImage, index(rt), string(rt.PackageManager), rt.WorkDir, rt.User, fmt.Sprintf("%q", rt.SetupCommands), fmt.Sprintf("%q", rt.Packages))
 	ref := "caisson-fake:" + id[len("sha256:"):][:12]
 	d.mu.Lock()
 	p, there := d.images[ref]

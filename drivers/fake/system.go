@@ -117,7 +117,7 @@ func (s *system) find(cmd *runner.Command) (*kernel.Image, error) {
 	if strings.Contains(name, "/") {
 		image, err := s.load(cmd, name)
 		if errors.Is(err, kernel.EACCES) {
-			if info, statErr := s.fs.Stat(s.user, path.Join(cmd.Dir, name), true); statErr == nil && info.IsDir() {
+			if info, statErr := s.fs.Stat(s.user, absolute(cmd, name), true); statErr == nil && info.IsDir() {
 				err = kernel.EISDIR
 			}
 		}
@@ -138,16 +138,19 @@ func (s *system) find(cmd *runner.Command) (*kernel.Image, error) {
 }
 
 func (s *system) load(cmd *runner.Command, name string) (*kernel.Image, error) {
-	file := name
-	if !path.IsAbs(file) {
-		file = path.Join(cmd.Dir, file)
+	return s.sandbox.kernel.Load(s.user, absolute(cmd, name), name, cmd.Args)
+}
+
+func absolute(cmd *runner.Command, name string) string {
+	if path.IsAbs(name) {
+		return name
 	}
-	return s.sandbox.kernel.Load(s.user, file, name, cmd.Args)
+	return path.Join(cmd.Dir, name)
 }
 
 // refused is a command whose program could not be executed, after a line that says so.
 func refused(cmd *runner.Command, err error) runner.Process {
-	code, text := 126, kernel.Reason(err)
+	code, text := 126, strings.ToLower(kernel.Reason(err)) // as the helper has it
 	if errors.Is(err, kernel.ENOENT) {
 		code, text = 127, "not found"
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -182,6 +183,20 @@ func TestInput(t *testing.T) {
 	cmd.Stdin = silent
 	_, stdout, _ = run(t, cmd)
 	require.Equal(t, "done\n", stdout)
+}
+
+// A command whose input was cut off is about to be killed. Until then it must not take a part for the whole.
+func TestInputThatIsCutOffDoesNotEnd(t *testing.T) {
+	cmd := shell("cat; echo end")
+	cmd.Dir = t.TempDir()
+	half := newSignpost("half")
+	cmd.Stdin, cmd.Stdout = io.MultiReader(strings.NewReader("half"), iotest.ErrReader(io.ErrUnexpectedEOF)), half
+	p := start(t, cmd)
+	half.wait(t)
+	time.Sleep(100 * time.Millisecond)
+	require.NoError(t, p.Kill())
+	require.Equal(t, "SIGKILL", wait(t, p).Signal)
+	require.Equal(t, "half", half.text.String())
 }
 
 func TestOutputIsCompleteToTheLastByte(t *testing.T) {

@@ -109,9 +109,11 @@ func pipeError(err error) error {
 }
 
 // feed copies a command's input. A command that does not want it, or has ended, ends the copy.
+// Input that is cut off has no end: the command must not take a part of it for the whole.
 func feed(to *os.File, from io.Reader) {
-	_, _ = io.Copy(struct{ io.Writer }{to}, from)
-	to.Close()
+	if _, err := io.Copy(struct{ io.Writer }{to}, from); err == nil {
+		to.Close()
+	}
 }
 
 func (p *process) readRecord() (record, error) {

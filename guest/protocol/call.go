@@ -241,6 +241,9 @@ func (c *Call) ended(answer []byte) {
 }
 
 func (c *Call) fail(err error) {
+	if errors.Is(err, io.EOF) { // of the stream, which is no end of what the call carries
+		err = io.ErrUnexpectedEOF
+	}
 	c.mu.Lock()
 	if c.end == nil && c.err == nil {
 		c.err = err

@@ -33,6 +33,9 @@ func read(ctx context.Context, fsys FS, workDir string, m *protocol.Read, begin 
 	if m.MaxSize > 0 && size > m.MaxSize {
 		return tooLarge(file, size, m.MaxSize)
 	}
+	if m.Offset > 0 && m.Offset >= info.Size { // perhaps further than the file system can seek
+		return begin(0)
+	}
 	if m.Offset > 0 {
 		if _, err := f.Seek(m.Offset, io.SeekStart); err != nil {
 			return FileError(file, err)

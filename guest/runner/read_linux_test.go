@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"os"
 	"strings"
@@ -41,6 +42,7 @@ func TestReadSelectsAPart(t *testing.T) {
 		{"limit beyond the end", "file", core.ReadOptions{Offset: size - 2, Limit: 100}, "89", nil},
 		{"offset at the end", "file", core.ReadOptions{Offset: size}, "", nil},
 		{"offset beyond the end", "file", core.ReadOptions{Offset: 1 << 40}, "", nil},
+		{"offset beyond every file", "file", core.ReadOptions{Offset: math.MaxInt64}, "", nil},
 		{"largest size", "file", core.ReadOptions{MaxSize: size}, text, nil},
 		{"too large", "file", core.ReadOptions{MaxSize: size - 1}, "", core.ErrTooLarge},
 		{"limit within the size", "file", core.ReadOptions{Limit: 10, MaxSize: 10}, "0123456789", nil},

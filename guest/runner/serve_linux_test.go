@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -49,7 +52,11 @@ type box struct {
 	core.Editor
 	dir    string
 	faults *faulty
+	stream atomic.Pointer[net.Conn] // the host's end of the present one
 }
+
+// cut ends the stream, as the death of the host's process does.
+func (b *box) cut() { _ = (*b.stream.Load()).Close() }
 
 func open(t *testing.T) *box {
 	t.Helper()
@@ -62,6 +69,7 @@ func open(t *testing.T) *box {
 		Open: func(context.Context) (io.ReadWriteCloser, error) {
 			host, inside := net.Pipe()
 			serving.Go(func() { _ = runner.Serve(inside, box.faults) })
+			box.stream.Store(&host)
 			return host, nil
 		},
 		Remove: func(context.Context) error { return nil },
@@ -252,5 +260,29 @@ func TestPathsThatNoVerbTakes(t *testing.T) {
 		require.ErrorIs(t, err, core.ErrInvalid, "glob %q", path)
 		_, err = b.Grep(ctx, "x", &core.Search{Root: path})
 		require.ErrorIs(t, err, core.ErrInvalid, "grep %q", path)
+	}
+}
+
+// A verb that is cancelled in the moment in which its answer comes is answered or cancelled, not half of either.
+func TestCancelBesideTheAnswer(t *testing.T) {
+	b := open(t)
+	b.put(t, "file", "")
+	var latency time.Duration
+	for range 100 {
+		begin := time.Now()
+		_, err := b.List(t.Context(), ".")
+		require.NoError(t, err)
+		latency = time.Since(begin)
+	}
+	for range 5000 {
+		ctx, cancel := context.WithTimeout(t.Context(), rand.N(2*latency))
+		list, err := b.List(ctx, ".")
+		cancel()
+		if err != nil {
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.ErrorIs(t, err, core.ErrCanceled)
+		} else {
+			require.Len(t, list, 1)
+		}
 	}
 }

@@ -146,6 +146,21 @@ func TestUploadThatFailsChangesNothing(t *testing.T) {
 		require.Eventually(t, func() bool { return len(b.names(t, ".")) == 1 }, 5*time.Second, time.Millisecond)
 		require.Equal(t, "old", b.content(t, "file"))
 	})
+	t.Run("stream cut", func(t *testing.T) {
+		src := io.MultiReader(strings.NewReader(strings.Repeat("x", 100<<10)), &hook{b.cut})
+		require.ErrorIs(t, b.Upload(t.Context(), "file", src, nil), core.ErrIndeterminate)
+		require.Eventually(t, func() bool { return len(b.names(t, ".")) == 1 }, 5*time.Second, time.Millisecond)
+		require.Equal(t, "old", b.content(t, "file"))
+		require.NoError(t, b.Upload(t.Context(), "file", strings.NewReader("new"), nil))
+	})
+}
+
+// hook calls a function before each of the pieces that it has without end.
+type hook struct{ before func() }
+
+func (h *hook) Read(p []byte) (int, error) {
+	h.before()
+	return len(p), nil
 }
 
 type broken struct{}

@@ -235,13 +235,6 @@ func (p *Process) regular(fd int) (*File, bool) {
 	return f, ok
 }
 
-// Same reports whether two descriptors are the same regular file.
-func (p *Process) Same(a, b int) bool {
-	fa, ok := p.regular(a)
-	fb, ok2 := p.regular(b)
-	return ok && ok2 && fa.node == fb.node
-}
-
 func (p *Process) closeAll() {
 	for _, d := range p.files {
 		d.release()

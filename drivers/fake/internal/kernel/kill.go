@@ -147,13 +147,6 @@ func (p *Process) SetAction(sig Signal, a Action) {
 	}
 }
 
-// GetAction returns what the process does about a signal.
-func (p *Process) GetAction(sig Signal) Action {
-	p.kernel.mu.Lock()
-	defer p.kernel.mu.Unlock()
-	return p.actions[sig]
-}
-
 // Caught returns the signals that were caught since it was last called.
 func (p *Process) Caught() []Signal {
 	p.kernel.mu.Lock()

@@ -173,7 +173,8 @@ func (p *pipe) pumpOut(dst io.Writer, end <-chan struct{}, failed func()) {
 	}
 }
 
-// pumpIn copies src to the pipe until src or stop ends, and is then no longer a writer.
+// pumpIn copies src to the pipe until src or stop ends, and is then no longer a
+// writer. A src that fails has no end that the pipe's reader could take for it.
 func (p *pipe) pumpIn(src io.Reader, stop <-chan struct{}) {
 	defer p.join(0, -1)
 	buf := make([]byte, pipeSize/2)
@@ -185,6 +186,9 @@ func (p *pipe) pumpIn(src io.Reader, stop <-chan struct{}) {
 			}
 		}
 		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				<-stop
+			}
 			return
 		}
 	}

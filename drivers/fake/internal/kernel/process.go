@@ -201,13 +201,6 @@ func (p *Process) Awake() {
 // Check is a call that does nothing, for programs that compute for long.
 func (p *Process) Check() { p.check() }
 
-// SetTitle sets the arguments that ps shows.
-func (p *Process) SetTitle(args []string) {
-	p.kernel.mu.Lock()
-	defer p.kernel.mu.Unlock()
-	p.title = args
-}
-
 // Sleep waits for d; a negative one waits for ever.
 func (p *Process) Sleep(d time.Duration) {
 	p.check()
