@@ -9,7 +9,9 @@ import (
 type Pruner interface {
 	// Prune removes images that were made for runtimes and are superseded: of
 	// a named runtime all but the newest, with what lies on top of them, and
-	// what builds left. It returns them. An image that a sandbox uses stays.
+	// what builds left. It returns them. An image that a sandbox uses stays, and
+	// so does one with a name that others gave it: who builds on top of a
+	// runtime's image, or tags it, keeps what has his name.
 	Prune(ctx context.Context, opts *PruneOptions) ([]PrunedImage, error)
 }
 

@@ -19,7 +19,8 @@ func newRuntimesPrune() *cobra.Command {
 		Short: "Remove the images of runtimes that newer ones have replaced",
 		Long: `Remove the images that were built for runtimes and that newer ones have
 replaced, and what builds left. With NAME only those of the runtime of exactly
-that name. Images that a sandbox uses stay, and so do all that Caisson did not make.`,
+that name. Images that a sandbox uses stay, and so do all with a name that
+Caisson did not give them.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -44,6 +45,8 @@ func (s *suite) prune(t *testing.T) {
 	used := enginetest.Start(t, s.driver, &core.Spec{Runtime: version(name, "used")})
 	s.prepare(t, version(name, "new"))
 
+	others := s.derive(t, name, s.prepare(t, version(name, "new")).Image)
+
 	require.Equal(t, 4, prune(name, false, true), "a dry run lists images and the layers on top of them")
 	require.Equal(t, 2, prune(name, false, false), "what a sandbox uses stays")
 	res, err := used.Execute(t.Context(), core.Shell("cat /version"))
@@ -58,7 +61,28 @@ func (s *suite) prune(t *testing.T) {
 	_, err = s.driver.Prepare(t.Context(), version(name, "one"), &core.PrepareOptions{NoCache: true})
 	require.NoError(t, err)
 	prune(name, false, false)
-	require.Len(t, enginetest.Images(t, s.scheme, runtimes.LabelRuntime+"="+name), 2, "the newest and the layer on top of it")
+	require.Len(t, enginetest.Images(t, s.scheme, runtimes.LabelRuntime+"="+name), 2+len(others), "the newest, the layer on top of it, and what others made of them")
+	prune(name, true, false)
+	for _, ref := range others {
+		require.True(t, enginetest.HasImage(t, s.scheme, ref), ref)
+	}
+}
+
+// derive builds what anybody may on top of a runtime's layer and of its image; the labels come along.
+func (s *suite) derive(t *testing.T, name, layer string) (refs []string) {
+	t.Helper()
+	image, id := "", strings.TrimPrefix(enginetest.ImageID(t, s.scheme, layer), "sha256:")
+	for _, img := range enginetest.Images(t, s.scheme, runtimes.LabelRuntime+"="+name) {
+		if strings.TrimPrefix(img.ID, "sha256:") == id {
+			image = strings.TrimPrefix(img.Labels[runtimes.LabelBase], "sha256:")
+		}
+	}
+	for i, base := range []string{layer, image} {
+		ref := fmt.Sprintf("caisson-test/derived-%s:%d", name, i)
+		enginetest.Build(t, s.scheme, ref, "FROM "+base+"\nENV MORE=1\n")
+		refs = append(refs, ref)
+	}
+	return refs
 }
 
 // pruneBeside checks that images may be listed and removed while others remove theirs.

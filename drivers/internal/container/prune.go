@@ -1,7 +1,6 @@
 package container
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -45,9 +44,9 @@ func (d *Driver) Prune(ctx context.Context, opts *core.PruneOptions) ([]core.Pru
 func superseded(images, rest []Listed, opts *core.PruneOptions, now time.Time) [][]Listed {
 	wanted := func(img Listed) bool { return opts.Runtime == "" || img.Labels[runtimes.LabelRuntime] == opts.Runtime }
 	slices.SortFunc(images, func(a, b Listed) int { return b.Created.Compare(a.Created) })
-	layers, newest := map[string][]Listed{}, map[string]bool{}
+	layers, newest, kept := map[string][]Listed{}, map[string]bool{}, map[string]bool{}
 	for _, img := range images {
-		if img.Labels[core.LabelPrefix] == kindLayer {
+		if _, others := names(&img); img.Labels[core.LabelPrefix] == kindLayer && !others {
 			base := bare(img.Labels[runtimes.LabelBase])
 			layers[base] = append(layers[base], img)
 		}
@@ -57,9 +56,18 @@ func superseded(images, rest []Listed, opts *core.PruneOptions, now time.Time) [
 		if img.Labels[core.LabelPrefix] != runtimes.Kind {
 			continue
 		}
+		if ours, others := names(&img); others {
+			kept[bare(img.ID)] = true
+			if !ours {
+				continue
+			}
+		}
 		name := img.Labels[runtimes.LabelRuntime]
 		first := name == "" || !newest[name]
 		newest[name] = true
+		if kept[bare(img.ID)] {
+			continue
+		}
 		// One without a name of its own was replaced by a newer one of the same tag.
 		if wanted(img) && (opts.All || !first || len(img.Tags) == 0) {
 			groups = append(groups, append(layers[bare(img.ID)], img))
@@ -67,7 +75,7 @@ func superseded(images, rest []Listed, opts *core.PruneOptions, now time.Time) [
 		delete(layers, bare(img.ID))
 	}
 	for _, list := range layers { // on ready-made images, and on such as a newer one has replaced
-		replaced := list[0].Labels[runtimes.LabelDigest] != ""
+		replaced := list[0].Labels[runtimes.LabelDigest] != "" && !kept[bare(list[0].Labels[runtimes.LabelBase])]
 		if wanted(list[0]) && (opts.All || replaced) {
 			groups = append(groups, list)
 		}
@@ -78,6 +86,20 @@ func superseded(images, rest []Listed, opts *core.PruneOptions, now time.Time) [
 		}
 	}
 	return groups
+}
+
+// names reports whether an image has names that Caisson gives, and whether it has
+// others. One with others is somebody's: he has tagged one of ours, or built on top of it,
+// whereby his has our labels too.
+func names(img *Listed) (ours, others bool) {
+	for _, tag := range img.Tags {
+		if strings.HasPrefix(tag, runtimes.Repository+":") || strings.HasPrefix(tag, runtimes.Repository+"/") || strings.HasPrefix(tag, layerRepository+":") {
+			ours = true
+		} else {
+			others = true
+		}
+	}
+	return ours, others
 }
 
 // unfinished reports whether an image with the label of a build is one that the
@@ -95,7 +117,7 @@ func (d *Driver) removeImages(ctx context.Context, groups [][]Listed, dryRun boo
 			name := strings.Join(img.Tags, " ")
 			var err error
 			if !dryRun {
-				err = d.engine.RemoveImage(ctx, cmp.Or(name, img.ID))
+				err = d.removeNames(ctx, img)
 			}
 			switch core.CodeOf(err) {
 			case "":
@@ -111,6 +133,19 @@ func (d *Driver) removeImages(ctx context.Context, groups [][]Listed, dryRun boo
 		}
 	}
 	return pruned, errors.Join(failed...)
+}
+
+// removeNames removes an image by its names, of which the last takes the image with it, if it has any.
+func (d *Driver) removeNames(ctx context.Context, img Listed) error {
+	if len(img.Tags) == 0 {
+		return d.engine.RemoveImage(ctx, img.ID)
+	}
+	for _, tag := range img.Tags {
+		if err := d.engine.RemoveImage(ctx, tag); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // bare is an image id without its algorithm.
