@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"encoding/hex"
 	"strings"
 	"time"
 
@@ -82,14 +83,21 @@ func (d *Driver) attach(ctx context.Context, id string, spec *core.Spec) (core.B
 	if err != nil {
 		return nil, err
 	}
-	s := &sandbox{driver: d, spec: spec, container: plan(spec, status.Image), id: status.ID, created: status.Created}
+	s := &sandbox{
+		driver: d, spec: spec, container: plan(spec, status.Image), id: status.ID, created: status.Created,
+		claimant: hex.EncodeToString(random(8)), starter: status.Labels[labelStart],
+	}
 	if s.container.Name = id; spec.Workspace == "" && s.container.Volume != "" {
 		s.container.Volume = id
 	}
 	if err := s.alive(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.take(ctx); err != nil {
+	holder, err := s.holder(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.claim(ctx, holder); err != nil {
 		return nil, err
 	}
 	return s.backend(ctx, img)

@@ -2,7 +2,6 @@ package container
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"slices"
 	"time"
@@ -51,14 +50,13 @@ type Driver struct {
 	builds   flights[*built]    // by tag
 	guards   guards
 	starting chan struct{} // a slot for each start under way
-	holder   string        // of claims: this process
 }
 
 var _ core.Driver = (*Driver)(nil)
 
 // New returns the driver of an engine. It owns the engine.
 func New(scheme string, engine Engine) *Driver {
-	return &Driver{scheme: scheme, engine: patient{engine}, starting: make(chan struct{}, startsAtOnce), holder: hex.EncodeToString(random(8))}
+	return &Driver{scheme: scheme, engine: patient{engine}, starting: make(chan struct{}, startsAtOnce)}
 }
 
 // Info describes the engine; see core.Driver.

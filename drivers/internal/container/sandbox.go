@@ -20,7 +20,8 @@ type sandbox struct {
 	id        string      // the engine's, of the container; empty until it is made
 	opened    atomic.Bool // a runner was opened before
 	taken     atomic.Bool // another process has the sandbox now
-	restarted atomic.Bool // process 1 names as holder who started the sandbox, not who has it
+	claimant  string      // the name of this side in claims
+	starter   string      // that of who has started the sandbox: with it process 1 begins, after every restart
 	lease     *lease      // nil without one
 	created   time.Time
 }
@@ -28,8 +29,10 @@ type sandbox struct {
 // launch starts a sandbox from an image. If it fails nothing is left.
 func (d *Driver) launch(ctx context.Context, spec *core.Spec, img *prepared) (core.Backend, error) {
 	s := &sandbox{driver: d, spec: spec, container: plan(spec, img.tag), created: time.Now()}
+	s.starter = s.container.Labels[labelStart]
+	s.claimant = s.starter
 	if spec.Owner != "" { // else nobody can take it over
-		s.container.Args = append(s.container.Args, "-claim", d.holder)
+		s.container.Args = append(s.container.Args, "-claim", s.starter)
 	}
 	if spec.Lease > 0 { // else it is the owner's to collect, started or not
 		defer d.guards.stand(d.engine.Socket(), guardStart, labelStart+"="+s.container.Labels[labelStart]).over()
@@ -53,10 +56,14 @@ func (s *sandbox) replaced(ctx context.Context) bool {
 	e, own := s.driver.engine, s.container
 	status, err := e.Inspect(ctx, own.Name)
 	if err != nil {
-		return false
+		return core.CodeOf(err) == core.ErrNotFound // by now
 	}
 	ended := status.State == Stopped || status.State == Created && s.abandoned(ctx, status)
-	return ended && isThe(status.Labels, own.Labels) && e.Remove(ctx, status.ID) == nil
+	if !ended || !isThe(status.Labels, own.Labels) {
+		return false
+	}
+	err = e.Remove(ctx, status.ID)
+	return err == nil || core.CodeOf(err) == core.ErrNotFound
 }
 
 // abandoned reports whether a container that was made and not started stays so:
@@ -172,17 +179,9 @@ func (s *sandbox) open(ctx context.Context) (io.ReadWriteCloser, error) {
 // sandbox from a process that has attached to it meanwhile.
 func (s *sandbox) openRunner(ctx context.Context) (io.ReadWriteCloser, error) {
 	if s.opened.Swap(true) && s.spec.Owner != "" {
-		claim := func(ctx context.Context) error { return s.claim(ctx, "") }
-		if s.restarted.Load() {
-			claim = s.take
-		}
-		if err := claim(ctx); err != nil {
-			if errors.Is(err, errTaken) {
-				s.taken.Store(true)
-			}
+		if err := s.hold(ctx); err != nil {
 			return nil, err
 		}
-		s.restarted.Store(false)
 	}
 	return s.driver.engine.Exec(ctx, s.id, user(s.spec), []string{guestPath, "runner", "-alone"})
 }
@@ -193,19 +192,24 @@ func (s *sandbox) restart(ctx context.Context) error {
 	if err := s.driver.engine.Restart(ctx, s.id); err != nil {
 		return err
 	}
-	if s.spec.Owner != "" {
-		s.restarted.Store(s.take(ctx) != nil) // else the next runner's turn
+	if s.spec.Owner == "" {
+		return nil
+	}
+	if _, err := s.holder(ctx); err == nil { // process 1 answers again
+		_ = s.hold(ctx) // else the next runner's turn
 	}
 	return nil
 }
 
-// take makes this process the holder in place of the one there is.
-func (s *sandbox) take(ctx context.Context) error {
-	holder, err := s.holder(ctx)
-	if err != nil {
-		return err
+// hold makes sure that this process still has the sandbox. It takes it back from
+// who has started it, whom process 1 names after a restart, whoever did that.
+func (s *sandbox) hold(ctx context.Context) error {
+	err := s.claim(ctx, s.starter)
+	if errors.Is(err, errTaken) {
+		s.taken.Store(true)
+		s.lease.end() // it is no longer this process's to renew
 	}
-	return s.claim(ctx, holder)
+	return err
 }
 
 // alive says why the sandbox does not run, or nil.
@@ -236,9 +240,7 @@ func (s *sandbox) isTaken(ctx context.Context) bool {
 	}
 	ctx, cancel := within(ctx, patience)
 	defer cancel()
-	if errors.Is(s.claim(ctx, ""), errTaken) {
-		s.taken.Store(true)
-	}
+	_ = s.hold(ctx)
 	return s.taken.Load()
 }
 

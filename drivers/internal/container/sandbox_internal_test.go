@@ -18,16 +18,24 @@ type occupied struct {
 	Engine
 	status  Status
 	age     time.Duration
+	gone    bool // by the time it is looked for
+	going   bool // by the time it is removed
 	removed string
 }
 
 func (o *occupied) Now(context.Context) (time.Time, error) { return o.status.Created.Add(o.age), nil }
 func (o *occupied) Inspect(context.Context, string) (*Status, error) {
+	if o.gone {
+		return nil, core.ErrNotFound
+	}
 	return &o.status, nil
 }
 
 func (o *occupied) Remove(_ context.Context, name string) error {
 	o.removed = name
+	if o.going {
+		return core.ErrNotFound
+	}
 	return nil
 }
 
@@ -54,6 +62,11 @@ func TestWhatASandboxTakesThePlaceOf(t *testing.T) {
 			require.Equal(t, test.want, s.replaced(t.Context()))
 			require.Equal(t, test.want, e.removed == "id")
 		})
+	}
+	for _, e := range []*occupied{{gone: true}, {going: true}} {
+		e.status = Status{ID: "id", State: Stopped, Labels: labels(spec)}
+		s := &sandbox{driver: New("test", e), spec: spec, container: plan(spec, "image")}
+		require.True(t, s.replaced(t.Context()), "the engine has removed it meanwhile")
 	}
 }
 

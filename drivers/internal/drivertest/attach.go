@@ -2,6 +2,7 @@ package drivertest
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -229,9 +230,9 @@ func stopAll(line string) string {
 // must not give it back to the process before, though process 1 has begun anew.
 func (s *suite) restarted(t *testing.T) {
 	before := s.start(t)
-	after, err := core.Attach(t.Context(), enginetest.Open(t, s.scheme), name(t, before), s.spec())
+	id := name(t, before)
+	after, err := core.Attach(t.Context(), enginetest.Open(t, s.scheme), id, s.spec())
 	require.NoError(t, err)
-	defer func() { require.NoError(t, after.Stop(t.Context())) }()
 	res, err := after.Execute(t.Context(), &core.Command{
 		Shell: stopAll("/.caisson/guest runner -alone ") + "; sleep 60", Timeout: time.Second,
 	})
@@ -244,6 +245,10 @@ func (s *suite) restarted(t *testing.T) {
 	require.ErrorIs(t, err, core.ErrConflict, "the process that had it before")
 	require.NoError(t, before.Stop(t.Context()))
 	require.Equal(t, "mine\n", sh(t, after, "echo mine"))
+
+	enginetest.Container(t, s.scheme, http.MethodPost, id, "restart?t=0") // of which nobody tells who has it
+	require.NoError(t, after.Stop(t.Context()))
+	require.NotContains(t, fmt.Sprint(enginetest.States(t, s.scheme, core.LabelPrefix+".owner="+s.owner)), id)
 }
 
 // ages are by the engine's clock, as that of whoever started a sandbox may be another.
