@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/build"
@@ -69,6 +68,9 @@ func (e *engine) build(ctx context.Context, source io.Reader, b *container.Build
 		if ctx.Err() != nil {
 			e.settle(ctx, b.Mark)
 			return e.classify(ctx, err)
+		}
+		if _, ok := errors.AsType[*core.Error](err); ok { // not the engine's word
+			return err
 		}
 		return core.Errorf(core.ErrBuild, "", "%w", err)
 	}
@@ -194,7 +196,8 @@ type event struct {
 	} `json:"progressDetail"`
 }
 
-// follow reports the events of a stream, passes on what a build prints, and returns the error that it ends with.
+// follow reports the events of a stream, passes on what a build prints, and
+// returns the error that it ends with. A stream that is cut off is an [*core.Error].
 func follow(body io.Reader, output io.Writer, progress func(core.Progress)) error {
 	if output == nil {
 		output = io.Discard
@@ -207,9 +210,9 @@ func follow(body io.Reader, output io.Writer, progress func(core.Progress)) erro
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return err
+			return core.Errorf(core.ErrUnavailable, "", "the engine's answer was cut off: %w", err)
 		case ev.Error != "":
-			return missing(ev.Error)
+			return errors.New(ev.Error)
 		case ev.Stream != "":
 			if _, err := io.WriteString(output, ev.Stream); err != nil {
 				return err
@@ -225,14 +228,4 @@ func follow(body io.Reader, output io.Writer, progress func(core.Progress)) erro
 			progress(p)
 		}
 	}
-}
-
-// missing gives the text of an image that does not exist its code.
-func missing(text string) error {
-	for _, phrase := range []string{"not found", "manifest unknown", "does not exist"} {
-		if strings.Contains(text, phrase) {
-			return core.Errorf(core.ErrNotFound, "", "%s", text)
-		}
-	}
-	return errors.New(text)
 }

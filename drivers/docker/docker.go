@@ -46,11 +46,11 @@ func New(opts *Options) (core.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	set := []client.Opt{client.WithAPIVersionNegotiation(), client.WithHost(e.host)}
-	if e.tls != nil {
+	set := []client.Opt{client.WithAPIVersionNegotiation()}
+	if e.tls != nil { // which makes a new transport, that of the host is set up after it
 		set = append(set, e.tls)
 	}
-	cli, err := client.NewClientWithOpts(set...)
+	cli, err := client.NewClientWithOpts(append(set, client.WithHost(e.host))...)
 	if err != nil {
 		return nil, core.Errorf(core.ErrInvalid, "open", "docker host %s: %w", e.host, err)
 	}

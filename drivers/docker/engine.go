@@ -240,7 +240,21 @@ func (e *engine) Pull(ctx context.Context, ref string, progress func(core.Progre
 		return e.classify(ctx, err)
 	}
 	defer body.Close()
-	return e.classify(ctx, follow(body, nil, progress))
+	err = follow(body, nil, progress)
+	if err != nil && missing(err.Error()) {
+		err = core.Errorf(core.ErrNotFound, "", "%w", err)
+	}
+	return e.classify(ctx, err)
+}
+
+// missing reports whether the text of a failed pull says that there is no such image.
+func missing(text string) bool {
+	for _, phrase := range []string{"not found", "manifest unknown", "does not exist"} {
+		if strings.Contains(text, phrase) {
+			return true
+		}
+	}
+	return false
 }
 
 func (e *engine) Ping(ctx context.Context) error {

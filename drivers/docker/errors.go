@@ -19,12 +19,15 @@ func (e *engine) classify(ctx context.Context, err error) error {
 		return nil
 	}
 	code := core.ErrInternal
+	own, classified := errors.AsType[*core.Error](err)
 	var network net.Error
 	switch {
 	case ctx.Err() != nil && errors.Is(context.Cause(ctx), container.ErrNoAnswer):
 		return core.Errorf(core.ErrTimeout, "", "the engine at %s does not answer: %w", e.api.DaemonHost(), err)
 	case ctx.Err() != nil:
 		return core.Ended(ctx)
+	case classified:
+		return own
 	case strings.Contains(err.Error(), "database not open"): // the first thing that an engine closes when it ends
 		return core.Errorf(core.ErrUnavailable, "", "docker at %s is ending: %w", e.api.DaemonHost(), err)
 	case client.IsErrConnectionFailed(err), errors.As(err, &network):

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/docker/docker/client"
 
@@ -32,7 +33,11 @@ func find(opts *Options) (*endpoint, error) {
 	name := opts.Context
 	if name == "" {
 		if host := os.Getenv(client.EnvOverrideHost); host != "" {
-			return &endpoint{host: host, tls: client.WithTLSClientConfigFromEnv()}, nil
+			e := &endpoint{host: host}
+			if strings.HasPrefix(host, "tcp:") || strings.HasPrefix(host, "http") { // a socket has none, whatever else is set
+				e.tls = client.WithTLSClientConfigFromEnv()
+			}
+			return e, nil
 		}
 		name = os.Getenv("DOCKER_CONTEXT")
 	}

@@ -51,6 +51,7 @@ func TestEngineIsFoundAsTheDockerCommandFindsIt(t *testing.T) {
 		{name: "what the caller says", current: "remote", env: map[string]string{"DOCKER_HOST": "tcp://192.0.2.9:1"}, opts: Options{Host: "unix:///x.sock"}, host: "unix:///x.sock"},
 		{name: "a context of the caller's", env: map[string]string{"DOCKER_HOST": "tcp://192.0.2.9:1"}, opts: Options{Context: "remote"}, host: "tcp://192.0.2.1:2375"},
 		{name: "DOCKER_HOST over contexts", current: "remote", env: map[string]string{"DOCKER_HOST": "tcp://192.0.2.9:1", "DOCKER_CONTEXT": "tls"}, host: "tcp://192.0.2.9:1", tls: true},
+		{name: "a socket beside keys", env: map[string]string{"DOCKER_HOST": "unix:///x.sock", "DOCKER_CERT_PATH": "/keys"}, host: "unix:///x.sock"},
 		{name: "DOCKER_CONTEXT over the current one", current: "remote", env: map[string]string{"DOCKER_CONTEXT": "tls"}, host: "tcp://192.0.2.2:2376", tls: true},
 		{name: "the current context", current: "remote", host: "tcp://192.0.2.1:2375"},
 		{name: "the default context", current: "default", host: usualSocket()},

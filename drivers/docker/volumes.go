@@ -45,10 +45,12 @@ func (e *engine) dropVolumes(ctx context.Context, from, to string) error {
 		defer res.Body.Close()
 		err = follow(res.Body, nil, func(core.Progress) {})
 	}
-	if err != nil && ctx.Err() == nil {
-		return core.Errorf(core.ErrUnsupported, "", "the image declares volumes, which this engine would make writable without a bound; use one without (%w)", err)
+	err = e.classify(ctx, err)
+	switch core.CodeOf(err) {
+	case "", core.ErrUnavailable, core.ErrResource, core.ErrTimeout, core.ErrCanceled: // it says nothing about the image
+		return err
 	}
-	return e.classify(ctx, err)
+	return core.Errorf(core.ErrUnsupported, "", "the image declares volumes, which this engine would make writable without a bound; use one without (%w)", err)
 }
 
 // imageArchive is what "docker save" writes, without the layers

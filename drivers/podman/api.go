@@ -77,6 +77,7 @@ func (e *engine) requestOver(ctx context.Context, client *http.Client, method, p
 	}
 	res, err := client.Do(req)
 	if err != nil {
+		e.forget(ctx, conn)
 		return nil, e.unreachable(ctx, err)
 	}
 	if res.StatusCode >= http.StatusBadRequest {
@@ -140,14 +141,15 @@ func (e *engine) hijack(ctx context.Context, path string, body any) (net.Conn, *
 	if err != nil {
 		return nil, nil, err
 	}
-	conn, err := shared.GetDialer(ctx)
+	conn, err := dial(ctx, shared)
 	if err != nil {
+		e.forget(ctx, shared)
 		return nil, nil, e.unreachable(ctx, err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	r, err := upgrade(ctx, shared, conn, path, body)
 	if !stop() && err == nil {
-		err = core.Ended(ctx)
+		err = context.Cause(ctx)
 	}
 	if err != nil {
 		_ = conn.Close()
@@ -157,6 +159,38 @@ func (e *engine) hijack(ctx context.Context, path string, body any) (net.Conn, *
 		return nil, nil, e.unreachable(ctx, err)
 	}
 	return conn, r, nil
+}
+
+// dial opens a connection, on a goroutine because the bindings' dialers for ssh and TCP do not look at the context.
+func dial(ctx context.Context, shared *bindings.Connection) (net.Conn, error) {
+	type answer struct {
+		conn net.Conn
+		err  error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		conn, err := shared.GetDialer(ctx)
+		answered <- answer{conn, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.conn, a.err
+	case <-ctx.Done():
+		go func() {
+			if a := <-answered; a.err == nil {
+				_ = a.conn.Close()
+			}
+		}()
+		return nil, context.Cause(ctx)
+	}
+}
+
+// forget has the next call connect anew. The bindings dial by ssh once, and
+// when that connection is lost every other call would fail as the last one did.
+func (e *engine) forget(ctx context.Context, conn *bindings.Connection) {
+	if ctx.Err() == nil && conn.URI.Scheme == "ssh" {
+		e.conn.CompareAndSwap(conn, nil)
+	}
 }
 
 func upgrade(ctx context.Context, shared *bindings.Connection, conn net.Conn, path string, body any) (*bufio.Reader, error) {

@@ -46,7 +46,7 @@ func (e *engine) Build(ctx context.Context, source io.Reader, b *container.Build
 			// id, the step's host name. The guard in the step ends that, and with it the build.
 			_ = e.call(request, http.MethodDelete, "/containers/"+step.name, url.Values{"force": {"true"}}, nil, nil)
 		case <-ended:
-			return core.Ended(ctx)
+			return e.unreachable(ctx, context.Cause(ctx)) // whoever has ended it, the caller or a bound of ours
 		}
 	}
 }

@@ -31,7 +31,9 @@ func init() {
 
 // Options says which service to use. The zero value and nil mean CONTAINER_HOST, else the usual socket.
 type Options struct {
-	// Host is the service's address: unix://, tcp:// or ssh://.
+	// Host is the service's address: unix://, tcp:// or ssh://. A connection by
+	// ssh outlives Close, as the bindings give no means to end it: it stays until
+	// the other side or the process ends.
 	Host string
 	// Identity is the private key file for ssh; CONTAINER_SSHKEY if it is empty.
 	Identity string

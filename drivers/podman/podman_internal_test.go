@@ -1,6 +1,8 @@
 package podman
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -9,10 +11,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/containers/podman/v5/pkg/bindings"
 	"github.com/stretchr/testify/require"
 
 	"github.com/caisson-dev/caisson/core"
+	"github.com/caisson-dev/caisson/drivers/internal/container"
 )
 
 func TestURLs(t *testing.T) {
@@ -75,14 +80,71 @@ func TestErrorsAreClassedByTheirText(t *testing.T) {
 	}
 }
 
-// A list is of what there is: the service fails if something is removed while it makes one.
-func TestListsOutliveRemovals(t *testing.T) {
+// imitate serves a socket as it is told, and returns its address.
+func imitate(t *testing.T, answer http.HandlerFunc) (host string) {
+	t.Helper()
 	socket := filepath.Join(t.TempDir(), "podman.sock")
 	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
 	require.NoError(t, err)
+	server := &http.Server{Handler: answer}
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+	return "unix://" + socket
+}
+
+// A bound of ours is not the caller's doing.
+func TestBuildThatTakesTooLong(t *testing.T) {
+	e := &engine{host: imitate(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Libpod-Api-Version", "4.3.1")
+		if strings.HasSuffix(r.URL.Path, "/build") {
+			_, _ = io.Copy(io.Discard, r.Body) // without that nobody notices that the client leaves
+			<-r.Context().Done()
+		}
+	})}
+	defer e.Close()
+	for cause, want := range map[error]core.Code{container.ErrNoAnswer: core.ErrTimeout, errors.New("the caller's"): core.ErrCanceled} {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Millisecond, cause)
+		require.Equal(t, want, core.CodeOf(e.Build(ctx, strings.NewReader(""), new(container.Build))))
+		cancel()
+	}
+}
+
+// The bindings dial by ssh once, and no context ends that.
+func TestLostConnectionBySSH(t *testing.T) {
+	calls := map[string]func(context.Context, *engine) error{
+		"call": func(ctx context.Context, e *engine) error { return e.call(ctx, http.MethodGet, "/info", nil, nil, nil) },
+		"hijack": func(ctx context.Context, e *engine) error {
+			_, _, err := e.hijack(ctx, "/exec/x/start", nil)
+			return err
+		},
+	}
+	for name, call := range calls {
+		lost := &bindings.Connection{URI: &url.URL{Scheme: "ssh", Host: "far"}, Client: &http.Client{Transport: &http.Transport{
+			DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, io.EOF },
+		}}}
+		e := &engine{host: "ssh://far/podman.sock"}
+		e.conn.Store(lost)
+		require.ErrorIs(t, call(t.Context(), e), core.ErrUnavailable, name)
+		require.Nil(t, e.conn.Load(), "%s: the next one connects anew", name)
+
+		release := make(chan struct{})
+		lost.Client.Transport = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+			<-release
+			return nil, io.EOF
+		}}
+		e.conn.Store(lost)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		require.ErrorIs(t, call(ctx, e), context.DeadlineExceeded, name)
+		cancel()
+		close(release)
+	}
+}
+
+// A list is of what there is: the service fails if something is removed while it makes one.
+func TestListsOutliveRemovals(t *testing.T) {
 	var mu sync.Mutex
 	asked := map[string]int{}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	host := imitate(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Libpod-Api-Version", "4.3.1")
 		w.Header().Set("Content-Type", "application/json")
 		list := false
@@ -105,10 +167,8 @@ func TestListsOutliveRemovals(t *testing.T) {
 			return
 		}
 		_, _ = io.WriteString(w, "{}")
-	})}
-	go func() { _ = server.Serve(l) }()
-	defer server.Close()
-	drv, err := New(&Options{Host: "unix://" + socket})
+	})
+	drv, err := New(&Options{Host: host})
 	require.NoError(t, err)
 	defer drv.Close()
 	collector, ok := core.AsDriver[core.Collector](drv)
