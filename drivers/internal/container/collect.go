@@ -3,7 +3,7 @@ package container
 import (
 	"cmp"
 	"context"
-	"errors"
+	"fmt"
 	"time"
 
 	"github.com/caisson-dev/caisson/core"
@@ -110,5 +110,17 @@ func (c *collection) remove(ctx context.Context) (removed []core.Leftover, err e
 		}
 		removed = append(removed, l)
 	}
-	return removed, errors.Join(failed...)
+	return removed, failures(failed)
+}
+
+// failures makes one error of those of several objects, in one line.
+func failures(failed []error) error {
+	if len(failed) == 0 {
+		return nil
+	}
+	first := core.Complete(failed[0], core.Error{})
+	if len(failed) > 1 && first.Err != nil {
+		first.Err = fmt.Errorf("%w (and %d more)", first.Err, len(failed)-1)
+	}
+	return first
 }

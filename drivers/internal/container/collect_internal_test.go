@@ -2,6 +2,9 @@ package container
 
 import (
 	"context"
+	"fmt"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,8 +29,11 @@ func (b *builder) Containers(context.Context, ...string) ([]Status, error) { ret
 func (b *builder) Volumes(context.Context, string) ([]Volume, error)       { return nil, nil }
 func (b *builder) Images(_ context.Context, _ string) ([]Listed, error)    { return b.images, nil }
 func (b *builder) RemoveImage(_ context.Context, ref string) error {
-	if ref == "used" {
+	switch {
+	case ref == "used":
 		return core.Errorf(core.ErrConflict, "", "in use")
+	case strings.HasPrefix(ref, "broken"):
+		return core.Errorf(core.ErrResource, "", "%s: no space", ref)
 	}
 	b.removed = append(b.removed, ref)
 	return nil
@@ -52,6 +58,19 @@ func TestBuildsThatWereCutOffAreCollected(t *testing.T) {
 	require.Len(t, found, 1)
 	require.Equal(t, core.LeftoverImage, found[0].Kind)
 	require.Equal(t, []string{"left"}, b.removed)
+
+	for n, text := range map[int]string{1: "no space", 3: "no space (and 2 more)"} {
+		b.images = []Listed{img("another", 2*time.Hour)}
+		for i := range n {
+			b.images = append(b.images, img(fmt.Sprint("broken-", i+1), 2*time.Hour))
+		}
+		found, err = d.Collect(t.Context(), nil)
+		require.Len(t, found, 1)
+		require.ErrorIs(t, err, core.ErrResource)
+		require.Regexp(t, "^test: [a-z]+: resource: broken-[1-3]: "+regexp.QuoteMeta(text)+"$", err.Error())
+		_, err = d.Prune(t.Context(), nil)
+		require.Regexp(t, "^test: [a-z]+: resource: broken-[1-3]: "+regexp.QuoteMeta(text)+"$", err.Error())
+	}
 }
 
 // skewed is an engine whose clock is not ours.

@@ -2,7 +2,6 @@ package container
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -132,7 +131,7 @@ func (d *Driver) removeImages(ctx context.Context, groups [][]Listed, dryRun boo
 			break
 		}
 	}
-	return pruned, errors.Join(failed...)
+	return pruned, failures(failed)
 }
 
 // removeNames removes an image by its names, of which the last takes the image with it, if it has any.
