@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -90,7 +91,14 @@ func (o *runOptions) job(args []string, program bool) (*job, error) {
 		j.spec.Lease, j.spec.Owner = 0, "caisson-run-"+strings.ToLower(rand.Text())
 	}
 	j.images = o.images(j.images)
-	return j, j.command.Validate()
+	whole := *j.spec
+	if whole.Runtime == nil { // until it is known which image there is
+		whole.Runtime = &core.Runtime{Image: j.images[0]}
+	}
+	if err := cmp.Or(whole.Validate(), j.command.Validate()); err != nil {
+		return nil, core.Complete(err, core.Error{Op: "run"})
+	}
+	return j, nil
 }
 
 func parseLabels(list []string) (map[string]string, error) {
