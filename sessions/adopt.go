@@ -52,7 +52,11 @@ func (m *Manager) Adopt(ctx context.Context) (int, error) {
 	n := 0
 	failed := []error{m.remove(ctx, unclaimed...)}
 	for _, f := range flights {
-		<-f.done
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return n, errors.Join(append(failed, core.Complete(core.Ended(ctx), core.Error{Op: "adopt"}))...)
+		}
 		if f.err == nil {
 			n++
 		} else if !final(f.err) {
@@ -89,10 +93,17 @@ func (m *Manager) adopt(ctx context.Context, id, link string, r *core.Record) *f
 	}
 	sl := m.place(id, true)
 	return m.fly(ctx, sl, func(ctx context.Context, _ *flight) error {
+		ctx, cancel := m.untilClosing(ctx)
+		defer cancel()
 		began := time.Now()
 		want := &request{runtime: m.options.DefaultRuntime}
 		ctx, span := m.telemetry.start(ctx, "sessions.adopt", id)
 		sb, err := core.Attach(ctx, m.driver, r.ID, m.spec(want.runtime, r.Workspace, r.Labels))
+		if err == nil {
+			if err = m.syncIn(ctx, id, sb, true); err != nil {
+				err = joinError(err, sb.Stop(ctx))
+			}
+		}
 		took := time.Since(began)
 		from := origin{adopted: true, link: link}
 		m.telemetry.created(ctx, span, from, err, took)

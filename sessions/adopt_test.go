@@ -109,6 +109,38 @@ func TestAnotherSpecIsNotAdopted(t *testing.T) {
 	})
 }
 
+// slowAttach takes an hour to attach, unless its context ends.
+type slowAttach struct{ *fake.Driver }
+
+func (d slowAttach) Attach(ctx context.Context, id string, spec *core.Spec) (core.Backend, error) {
+	select {
+	case <-time.After(time.Hour):
+		return d.Driver.Attach(ctx, id, spec)
+	case <-ctx.Done():
+		return nil, core.Ended(ctx)
+	}
+}
+
+func TestAdoptEndsWithItsContextAndWithTheManager(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := fake.New(nil)
+		before := manage(t, d)
+		get(t, before, "alice")
+		m := manageOn(t, slowAttach{d.Sibling()}, &sessions.Options{Owner: "app"})
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := m.Adopt(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, time.Second, time.Since(began))
+		m.StartCleanup(0)
+		synctest.Wait()
+		_, err = m.Shutdown(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, time.Second, time.Since(began))
+	})
+}
+
 func TestAdoptKeepsToTheMaximum(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := fake.New(nil)

@@ -14,10 +14,15 @@ import (
 // maxIdle; if that is 0, than their own IdleTimeout, or else the manager's. A
 // session with a call under way is not idle. It keeps files unless sessions are
 // Ephemeral. What could not be ended before is ended now, in the way that was
-// wanted then. It returns how many it has ended, and the errors of the others joined.
+// wanted then. It returns how many it has ended, and the errors of the others
+// joined. After Shutdown, which waits for calls, it does nothing.
 func (m *Manager) CleanupIdle(ctx context.Context, maxIdle time.Duration) (int, error) {
 	var flights []*flight
 	m.mu.Lock()
+	if m.closed {
+		m.mu.Unlock()
+		return 0, nil
+	}
 	for _, sl := range m.slots {
 		// Decided with both locks held, so no call begins and nobody is given the session in between.
 		if sl.flight == nil && (sl.doomed || sl.session.expire(maxIdle, m.options.IdleTimeout)) {
@@ -87,7 +92,7 @@ func (m *Manager) keepClean(ctx context.Context, interval time.Duration) {
 	}
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	for {
+	for ctx.Err() == nil {
 		n, idleErr := m.CleanupIdle(ctx, 0)
 		collectErr := m.collect(ctx)
 		if err := errors.Join(idleErr, collectErr); err != nil && ctx.Err() == nil {

@@ -41,8 +41,8 @@ func (m *Manager) create(ctx context.Context, id string, want *request) (*Sessio
 	began := time.Now()
 	ctx, span := m.telemetry.start(ctx, "sessions.create", id)
 	sb, from, err := m.sandbox(ctx, id, want)
-	if err == nil && !from.adopted {
-		err = m.syncIn(ctx, id, sb)
+	if err == nil {
+		err = m.syncIn(ctx, id, sb, from.adopted)
 	}
 	took := time.Since(began)
 	m.telemetry.created(ctx, span, from, err, took)

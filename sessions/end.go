@@ -70,13 +70,28 @@ func (m *Manager) Shutdown(ctx context.Context) (int, error) {
 	}
 	poolErr := m.closePools(ctx)
 	all.Wait()
+	failed = append(failed, poolErr, m.removeAnonymous(ctx))
 	n := 0
 	for _, yes := range ended {
 		if yes {
 			n++
 		}
 	}
-	return n, errors.Join(append(failed, poolErr)...)
+	return n, errors.Join(failed...)
+}
+
+// removeAnonymous removes the files of every session if no process will ever have
+// this owner again: also of those that were idle, or whose creation has failed.
+func (m *Manager) removeAnonymous(ctx context.Context) error {
+	collector, ok := core.AsDriver[core.Collector](m.driver)
+	if !ok || !m.anonymous || m.files == nil {
+		return nil
+	}
+	_, err := collector.Collect(ctx, &core.CollectOptions{
+		Owner: m.owner, Workspaces: true, MinAge: anyAge,
+		Keep: func(l core.Leftover) bool { return l.Kind != core.LeftoverWorkspace },
+	})
+	return err
 }
 
 // shutdownTimeout bounds what Shutdown does after it has waited for calls.

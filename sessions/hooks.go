@@ -9,7 +9,8 @@ import (
 
 // Hooks are functions that a Manager calls, each after the fact and without
 // holding a lock, from the goroutine that did the work; a slow one delays that
-// work. Nil ones are not called.
+// work, so none may wait for the session that it is told of, as GetOrCreate and
+// Release with that id would. Nil ones are not called.
 type Hooks struct {
 	Created  func(context.Context, Event) // a session has a new sandbox
 	Adopted  func(context.Context, Event) // a session has the sandbox that another process started

@@ -35,8 +35,9 @@ type Manager struct {
 	held    int // slots that count against MaxSessions
 	closed  bool
 	cleanup *cleanup
-	kept    map[string]bool // with pools: ids of sessions that have ended here and kept their files
-	warmed  map[string]bool // workspaces of sandboxes that were started warm here, until they are removed
+	kept    map[string]bool          // with pools: ids of sessions that have ended here and kept their files
+	copying map[string]chan struct{} // by directory: closed when the copy that is being made is done
+	warmed  map[string]bool          // workspaces of sandboxes that were started warm here, until they are removed
 }
 
 // endsAtOnce is how many sandboxes a manager ends at a time.
@@ -80,7 +81,7 @@ func New(driver core.Driver, o *Options) (*Manager, error) {
 	}
 	m := &Manager{
 		driver: driver, options: options, owner: options.Owner, log: options.Logger,
-		slots: make(map[string]*slot), kept: make(map[string]bool), warmed: make(map[string]bool),
+		slots: make(map[string]*slot), kept: make(map[string]bool), warmed: make(map[string]bool), copying: make(map[string]chan struct{}),
 		ending: make(chan struct{}, endsAtOnce),
 	}
 	if m.owner == "" {
@@ -144,7 +145,8 @@ func (s *Session) lives() bool {
 // It returns ErrLimit when there are MaxSessions others, ErrConflict if the
 // session lives with another runtime than opts names, ErrStopped after
 // Shutdown, and the error of the driver if the sandbox cannot be started; then
-// nothing is left behind. For a session that is known to live it makes no engine call.
+// no sandbox is left behind. A pool that is exhausted can make it ErrLimit too.
+// For a session that is known to live it makes no engine call.
 func (m *Manager) GetOrCreate(ctx context.Context, id string, opts *GetOptions) (*Session, error) {
 	want, err := m.request(id, opts)
 	if err != nil {
@@ -215,11 +217,20 @@ func (m *Manager) enter(ctx context.Context, id string, want *request) (*Session
 	}
 	return nil, m.fly(ctx, sl, func(ctx context.Context, f *flight) error {
 		f.creates = true
-		ctx, cancel := context.WithCancel(ctx)
+		ctx, cancel := m.untilClosing(ctx)
 		defer cancel()
-		defer context.AfterFunc(m.closing, cancel)()
 		return m.renew(ctx, sl, want)
 	}), nil
+}
+
+// untilClosing returns a context that ends with Shutdown as well.
+func (m *Manager) untilClosing(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(m.closing, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
 }
 
 func (m *Manager) full() bool { return m.options.MaxSessions > 0 && m.held >= m.options.MaxSessions }

@@ -35,6 +35,32 @@ const (
 	staleSuffix = ".old"
 )
 
+// lockMirror waits until nobody else copies the files of a session from or to
+// this host: the program with Sync, or the end of the session.
+func (m *Manager) lockMirror(ctx context.Context, name string) (unlock func(), err error) {
+	for {
+		m.mu.Lock()
+		busy := m.copying[name]
+		if busy == nil {
+			done := make(chan struct{})
+			m.copying[name] = done
+			m.mu.Unlock()
+			return func() {
+				m.mu.Lock()
+				delete(m.copying, name)
+				m.mu.Unlock()
+				close(done)
+			}, nil
+		}
+		m.mu.Unlock()
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			return nil, core.Complete(core.Ended(ctx), core.Error{Op: "sync"})
+		}
+	}
+}
+
 // openMirror opens the directory with the copies, and repairs what a crash has left.
 func (m *Manager) openMirror(name string) (*os.Root, error) {
 	if err := os.MkdirAll(m.options.WorkspaceRoot, 0o700); err != nil {
@@ -56,6 +82,11 @@ func (m *Manager) syncOut(ctx context.Context, s *Session) error {
 		return nil
 	}
 	name := DirName(s.id)
+	unlock, err := m.lockMirror(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	root, err := m.openMirror(name)
 	if err != nil {
 		return hostError("sync", err)
@@ -96,17 +127,28 @@ func (m *Manager) copyOut(ctx context.Context, sb *core.Sandbox, root *os.Root, 
 	)
 }
 
-// syncIn copies the files of a session from this host into a sandbox that has none.
-func (m *Manager) syncIn(ctx context.Context, id string, sb *core.Sandbox) error {
+// importMark is a file of the work directory for as long as files are copied into
+// it. Where it is found the copy was not finished, so what is there is not all.
+const importMark = ".caisson-import"
+
+// syncIn copies the files of a session from this host into a sandbox that has
+// none, or into any sandbox in which that was begun and not finished.
+func (m *Manager) syncIn(ctx context.Context, id string, sb *core.Sandbox, adopted bool) error {
 	if m.options.WorkspaceRoot == "" {
 		return nil
 	}
-	root, err := m.openMirror(DirName(id))
+	name := DirName(id)
+	unlock, err := m.lockMirror(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	root, err := m.openMirror(name)
 	if err != nil {
 		return hostError("sync", err)
 	}
 	defer root.Close()
-	dir, err := root.OpenRoot(DirName(id))
+	dir, err := root.OpenRoot(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -114,29 +156,49 @@ func (m *Manager) syncIn(ctx context.Context, id string, sb *core.Sandbox) error
 		return hostError("sync", err)
 	}
 	defer dir.Close()
-	empty, err := isEmpty(ctx, sb)
-	if !empty || err != nil {
+	empty, unfinished, err := contents(ctx, sb)
+	if err != nil || !unfinished && (adopted || !empty) {
 		return err
 	}
-	return through(
+	remover, ok := core.As[core.Remover](sb, core.CapRemove)
+	if !ok {
+		return core.Errorf(core.ErrUnsupported, "sync", "the driver cannot remove files")
+	}
+	if err := sb.Upload(ctx, importMark, strings.NewReader(""), nil); err != nil {
+		return err
+	}
+	err = through(
 		func(w io.Writer) error { return pack(dir, w) },
 		func(r io.Reader) error { return importFrom(ctx, sb, r) },
 	)
+	if err != nil {
+		return err
+	}
+	return remover.Remove(ctx, importMark, false)
 }
 
-// isEmpty reports whether a work directory holds no more than what every new one does.
-func isEmpty(ctx context.Context, sb *core.Sandbox) (bool, error) {
+// contents reports whether a work directory holds no more than what every new
+// one does, and whether files were being copied into it.
+func contents(ctx context.Context, sb *core.Sandbox) (empty, unfinished bool, err error) {
 	lister, ok := core.As[core.Lister](sb, core.CapList)
 	if !ok {
-		return false, core.Errorf(core.ErrUnsupported, "sync", "the driver cannot list files")
+		return false, false, core.Errorf(core.ErrUnsupported, "sync", "the driver cannot list files")
 	}
 	files, err := lister.List(ctx, ".")
+	if err != nil {
+		return false, false, err
+	}
+	empty = true
 	for i := range files {
-		if name := files[i].Name(); name != ".home" && name != ".uploads" {
-			return false, err
+		switch files[i].Name() {
+		case importMark:
+			unfinished = true
+		case ".home", ".uploads":
+		default:
+			empty = false
 		}
 	}
-	return err == nil, err
+	return empty, unfinished, nil
 }
 
 // through joins what writes a stream and what reads it, and returns the error that came first.

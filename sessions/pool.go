@@ -282,7 +282,16 @@ func (p *Pool) Close(ctx context.Context) (int, error) {
 		all.Go(func() { errs[i] = p.discard(ctx, w.sandbox) })
 	}
 	all.Wait()
-	p.work.Wait()
+	quiet := make(chan struct{})
+	go func() {
+		defer close(quiet)
+		p.work.Wait()
+	}()
+	select {
+	case <-quiet:
+	case <-ctx.Done():
+		errs = append(errs, core.Complete(core.Ended(ctx), core.Error{Op: "close"}))
+	}
 	n := 0
 	for _, err := range errs {
 		if err == nil {

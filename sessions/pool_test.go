@@ -294,6 +294,30 @@ func contains(list []string, s string) bool {
 	return false
 }
 
+// A session that has files needs no warm sandbox, and is not refused or held up for want of one.
+func TestSessionWithFilesDoesNotNeedThePool(t *testing.T) {
+	for _, exhausted := range []sessions.Exhausted{sessions.ExhaustedFail, sessions.ExhaustedWait} {
+		synctest.Test(t, func(t *testing.T) {
+			d := fake.New(nil)
+			before := manage(t, d)
+			put(t, get(t, before, "alice"), "file", "text")
+			_, err := before.Shutdown(t.Context())
+			require.NoError(t, err)
+			d.Inject(fake.StartFails) // so that the pool stays empty
+			m := manage(t, d, func(o *sessions.Options) { o.Pool = &sessions.PoolOptions{Min: 1, Exhausted: exhausted} })
+			synctest.Wait()
+			_, err = m.GetOrCreate(t.Context(), "alice", nil)
+			require.ErrorIs(t, err, core.ErrResource, "it is started on its own workspace")
+			d.Clear(fake.StartFails)
+			require.Equal(t, "text", read(t, get(t, m, "alice"), "file"))
+			if exhausted == sessions.ExhaustedFail {
+				_, err = m.GetOrCreate(t.Context(), "new", nil)
+				require.ErrorIs(t, err, core.ErrLimit)
+			}
+		})
+	}
+}
+
 func TestFilesOfUnclaimedSandboxesAreCollected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := fake.New(nil)

@@ -317,6 +317,27 @@ func TestShutdownDrains(t *testing.T) {
 	})
 }
 
+// Idle clean-up does not end what Shutdown waits for, whoever calls it.
+func TestShutdownDrainsBesideACleanup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := manage(t, fake.New(nil))
+		said := background(t, get(t, m, "alice"), "sleep 60; echo done")
+		synctest.Wait()
+		down := make(chan int, 1)
+		go func() {
+			n, err := m.Shutdown(context.Background())
+			require.NoError(t, err)
+			down <- n
+		}()
+		synctest.Wait()
+		n, err := m.CleanupIdle(t.Context(), 0)
+		require.NoError(t, err)
+		require.Zero(t, n)
+		require.Equal(t, "done\n", <-said)
+		require.Equal(t, 1, <-down)
+	})
+}
+
 func TestShutdownCutsOffWhenItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := fake.New(nil)
@@ -381,6 +402,8 @@ func TestFilesOutliveAShutdownOnlyWithAnOwner(t *testing.T) {
 		m, err := sessions.New(d, &sessions.Options{DefaultRuntime: debian, Owner: owner})
 		require.NoError(t, err)
 		put(t, get(t, m, "alice"), "file", "text")
+		put(t, get(t, m, "bob"), "file", "text")
+		require.NoError(t, m.Hibernate(t.Context(), "bob"))
 		_, err = m.Shutdown(t.Context())
 		require.NoError(t, err)
 		left, err := d.Collect(t.Context(), &core.CollectOptions{Owner: m.Owner(), Workspaces: true, MinAge: -1, DryRun: true})
@@ -388,7 +411,7 @@ func TestFilesOutliveAShutdownOnlyWithAnOwner(t *testing.T) {
 		if owner == "" {
 			require.Empty(t, left)
 		} else {
-			require.Len(t, left, 1)
+			require.Len(t, left, 2)
 		}
 	}
 	require.Equal(t, "text", read(t, get(t, manage(t, d), "alice"), "file"))

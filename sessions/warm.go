@@ -3,6 +3,7 @@ package sessions
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/caisson-dev/caisson/core"
 )
@@ -95,7 +96,17 @@ func (m *Manager) claimWarm(ctx context.Context, id string, want *request) (*cor
 		return nil, nil
 	}
 	defer p.poke()
+	if p.options.Exhausted == ExhaustedWait && p.Ready() == 0 { // in vain, perhaps
+		if known, err := m.known(ctx, id); known || err != nil {
+			return nil, err
+		}
+	}
 	sb, err := p.claim(ctx)
+	if core.CodeOf(err) == core.ErrLimit {
+		if known, _ := m.known(ctx, id); known {
+			return nil, nil
+		}
+	}
 	if sb == nil || m.files == nil {
 		return sb, err
 	}
@@ -109,6 +120,19 @@ func (m *Manager) claimWarm(ctx context.Context, id string, want *request) (*cor
 	default: // the engine may have written it down
 		return nil, joinError(err, m.discard(context.WithoutCancel(ctx), sb))
 	}
+}
+
+// known reports whether the engine has a session of that id, from another
+// process or an earlier time. An engine that cannot list sessions has none.
+func (m *Manager) known(ctx context.Context, id string) (bool, error) {
+	if m.files == nil || m.anonymous {
+		return false, nil
+	}
+	list, err := List(ctx, m.driver, m.owner)
+	if core.CodeOf(err) == core.ErrUnsupported {
+		return false, nil
+	}
+	return slices.ContainsFunc(list, func(i Info) bool { return i.ID == id }), err
 }
 
 func (m *Manager) poolOf(rt *core.Runtime) *Pool {
