@@ -121,8 +121,13 @@ func isolationCases() []Case {
 			sb := e.Own(func(s *core.Spec) { s.Profile = core.Relaxed })
 			want(e, "user", e.sh(sb, "id -u"), "0\n")
 			const five = 1<<0 | 1<<1 | 1<<3 | 1<<6 | 1<<7 // chown, dac_override, fowner, setgid, setuid
-			bounding, err := strconv.ParseUint(e.status(sb, "CapBnd"), 16, 64)
-			want(e, fmt.Sprintf("capabilities beyond the five, error %v", err), bounding&^five, 0)
+			for _, set := range []string{"CapBnd", "CapPrm", "CapEff"} {
+				text := e.status(sb, set)
+				caps, err := strconv.ParseUint(text, 16, 64)
+				want(e, fmt.Sprintf("%s %q is a number", set, text), err, nil)
+				want(e, set+" beyond the five", fmt.Sprintf("%x", caps&^five), "0")
+				want(e, set+" of the five", fmt.Sprintf("%x", caps&five), fmt.Sprintf("%x", five))
+			}
 			want(e, "Seccomp", e.status(sb, "Seccomp"), "2")
 			want(e, "a file in /etc", e.sh(sb, "echo x > /etc/"+e.Marker+" && echo written"), "written\n")
 		}},

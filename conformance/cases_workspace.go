@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caisson-dev/caisson/core"
@@ -155,15 +156,19 @@ func othersStarts(e *Env) {
 	optional[core.Collector](e)
 	ctx, cancel := context.WithCancel(e.Context())
 	var collecting sync.WaitGroup
+	var times atomic.Int64
 	collecting.Go(func() {
 		for ctx.Err() == nil {
 			collect(e, core.CollectOptions{Owner: e.owner() + "-gone", Workspaces: true, MinAge: anyAge})
+			times.Add(1)
 			time.Sleep(time.Millisecond)
 		}
 	})
 	e.Cleanup(func() { cancel(); collecting.Wait() })
 	for range 3 {
 		sb := e.Own(func(s *core.Spec) { s.Owner, s.Lease = e.owner(), time.Minute })
+		began := times.Load()
+		e.eventually(30*time.Second, "a collection that has begun after the start", func() bool { return times.Load() > began+1 })
 		want(e, "a sandbox that was started meanwhile", e.sh(sb, "echo alive"), "alive\n")
 	}
 }

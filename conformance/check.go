@@ -64,12 +64,15 @@ func Check(ctx context.Context, h *Harness, opts *Options) (*Report, error) {
 	if opts == nil {
 		opts = new(Options)
 	}
+	cases := opts.cases()
+	if len(cases) == 0 {
+		return nil, core.Errorf(core.ErrInvalid, "conformance", "no case is selected: look at Run and Level")
+	}
 	started := time.Now()
 	r, err := open(ctx, h)
 	if err != nil {
 		return nil, err
 	}
-	cases := opts.cases()
 	results := make([]Result, len(cases))
 	var telling sync.Mutex // keeps the lines of the log whole
 	ended := 0

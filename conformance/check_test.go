@@ -62,6 +62,13 @@ func TestLevels(t *testing.T) {
 			require.Equal(t, c.asked, rep.Asked)
 		})
 	}
+	declared := newCase("b", extended, skips)
+	declared.Requires = core.CapList
+	rep := check(t, honest(), &conformance.Options{Cases: []conformance.Case{newCase("a", core_, passes), declared}})
+	require.Equal(t, core_, rep.Level, "a declared capability may not be skipped")
+	require.False(t, rep.Conformant)
+	_, err := conformance.Check(t.Context(), honest(), &conformance.Options{Run: regexp.MustCompile("no such case")})
+	require.ErrorIs(t, err, core.ErrInvalid)
 	for _, name := range []string{"", "none", "Gold", "silver"} {
 		_, err := conformance.ParseLevel(name)
 		require.ErrorIs(t, err, core.ErrInvalid, name)

@@ -15,7 +15,8 @@ import (
 type Harness struct {
 	// Name heads the report.
 	Name string
-	// Open returns the driver. It is called once per run; the run closes it.
+	// Open returns a driver of its own, which the run closes. It is called for
+	// the run, and by cases that need another driver.
 	Open func(ctx context.Context) (core.Driver, error)
 	// Spec is what sandboxes are started from. A case changes a copy. Its
 	// Owner is a random one of the run if it is empty.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -113,7 +114,8 @@ func engineOf(info *core.Info) Engine {
 	}
 }
 
-// reached returns the highest level of which no case failed. Core allows no skip, and no known failure counts as a pass.
+// reached returns the highest level of which no case failed. Core allows no
+// skip, nor does a declared capability, and no known failure counts as a pass.
 func reached(rep *Report) Level {
 	if rep.Partial {
 		return None
@@ -121,12 +123,17 @@ func reached(rep *Report) Level {
 	top := rep.Asked.rank()
 	for i := range rep.Results {
 		res := &rep.Results[i]
-		miss := res.Bad() || res.Status == KnownFailing || res.Status == Skip && res.Level == Core
+		miss := res.Bad() || res.Status == KnownFailing || res.Status == Skip && res.mandatory(rep.Engine.Capabilities)
 		if miss {
 			top = min(top, res.Level.rank()-1)
 		}
 	}
 	return levels[max(top, 0)]
+}
+
+// mandatory reports whether a case may not be skipped.
+func (r *Result) mandatory(declared []core.Capability) bool {
+	return r.Level == Core || r.Requires != "" && slices.Contains(declared, r.Requires)
 }
 
 // conclude sets Conformant once everything else is known.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caisson-dev/caisson/core"
 )
 
 // Run runs the suite as subtests of t, named by the IDs of the cases. They run
@@ -42,7 +44,7 @@ func Run(t *testing.T, h *Harness) []Result {
 			t.Attr("level", string(cases[i].Level))
 			res := result(i)
 			results = append(results, res)
-			conclude(t, &cases[i], &res)
+			conclude(t, &cases[i], &res, r.info.Capabilities)
 		})
 	}
 	return results
@@ -80,7 +82,7 @@ func selective() bool {
 }
 
 // conclude tells a test how its case went.
-func conclude(t *testing.T, c *Case, res *Result) {
+func conclude(t *testing.T, c *Case, res *Result, declared []core.Capability) {
 	t.Helper()
 	for _, line := range res.Log {
 		t.Log(line)
@@ -90,8 +92,8 @@ func conclude(t *testing.T, c *Case, res *Result) {
 		t.Skipf("known failing: %q", res.Failures)
 	case res.Bad():
 		t.Errorf("%s: %s %q", c.Title, res.Reason, res.Failures)
-	case res.Status == Skip && c.Level == Core:
-		t.Errorf("a case of level core may not be skipped: %s", res.Reason)
+	case res.Status == Skip && res.mandatory(declared):
+		t.Errorf("a case of level core, or of a declared capability, may not be skipped: %s", res.Reason)
 	case res.Status == Skip:
 		t.Skip(res.Reason)
 	}

@@ -95,6 +95,11 @@ func parsePackageJSON(path string, text []byte) (*core.Runtime, error) {
 		Name: nameOf(path), Description: "Node.js with the packages of package.json",
 		BaseImage: nodeImage, WorkDir: "/app", PackageManager: core.Npm,
 	}
+	for _, key := range []string{"optionalDependencies", "peerDependencies", "overrides"} {
+		if p, ok := values[key]; ok && len(p.value.Content) > 0 {
+			return nil, at(p.key.Line, p.key.Column, fmt.Errorf("%q is not supported; list what is needed under dependencies", key))
+		}
+	}
 	for _, key := range []string{"dependencies", "devDependencies"} {
 		p, ok := values[key]
 		if !ok {
@@ -129,9 +134,7 @@ const crates = "/usr/local/share/caisson/crates"
 // parseCargo reads the dependencies of a Cargo.toml. They are libraries, which
 // cargo cannot install, so they are fetched for builds without a network.
 func parseCargo(path string, text []byte) (*core.Runtime, error) {
-	var manifest struct {
-		Dependencies map[string]any `toml:"dependencies"`
-	}
+	var manifest map[string]any
 	meta, err := toml.NewDecoder(bytes.NewReader(text)).Decode(&manifest)
 	if err != nil {
 		if parse, ok := errors.AsType[toml.ParseError](err); ok {
@@ -144,11 +147,18 @@ func parseCargo(path string, text []byte) (*core.Runtime, error) {
 		SetupCommands: []string{"cargo new --quiet --lib --vcs none --name crates " + crates},
 	}
 	for _, key := range meta.Keys() { // in the order of the file
-		if len(key) != 2 || key[0] != "dependencies" {
+		switch key[0] {
+		case "target", "patch", "replace":
+			return nil, at(tomlTable(text, key[0]), 0, fmt.Errorf("%q is not supported; list what is needed under dependencies", key[0]))
+		}
+		kind, ok := cargoKinds[key[0]]
+		if !ok || len(key) != 2 {
 			continue
 		}
-		line := tomlLine(text, key[1])
-		spec, options, err := crate(key[1], manifest.Dependencies[key[1]])
+		line := tomlLine(text, key[0], key[1])
+		table, _ := manifest[key[0]].(map[string]any)
+		spec, options, err := crate(key[1], table[key[1]])
+		options = kind + options
 		if err != nil {
 			return nil, at(line, 0, err)
 		}
@@ -161,6 +171,9 @@ func parseCargo(path string, text []byte) (*core.Runtime, error) {
 	rt.SetupCommands = append(rt.SetupCommands, "cd "+crates+` && cargo fetch && chmod -R a+rX "${CARGO_HOME:-$HOME/.cargo}"`)
 	return rt, nil
 }
+
+// cargoKinds are the tables of a Cargo.toml that list crates, with the option of "cargo add" for each.
+var cargoKinds = map[string]string{"dependencies": "", "dev-dependencies": "--dev ", "build-dependencies": "--build "}
 
 var feature = regexp.MustCompile(`\A[A-Za-z0-9_][A-Za-z0-9_+./-]*\z`)
 
@@ -209,10 +222,24 @@ func crate(name string, value any) (spec, options string, err error) {
 	return name + "@" + version, options, nil
 }
 
-// tomlLine finds the line that sets a key, which the library does not tell.
-func tomlLine(text []byte, key string) int {
-	set := regexp.MustCompile(`(?m)^[ \t]*(?:\[dependencies\.)?["']?` + regexp.QuoteMeta(key) + `["']?[ \t]*[=.\]]`)
-	loc := set.FindIndex(text)
+// tomlLine finds the line that sets a key of a table, which the library does not tell.
+func tomlLine(text []byte, table, key string) int {
+	begin := max(tomlTable(text, table), 1)
+	rest := bytes.Join(bytes.SplitAfter(text, []byte("\n"))[begin-1:], nil)
+	line := matchedLine(rest, `(?m)^[ \t]*(?:\[`+regexp.QuoteMeta(table)+`\.)?["']?`+regexp.QuoteMeta(key)+`["']?[ \t]*[=.\]]`)
+	if line == 0 {
+		return 0
+	}
+	return begin - 1 + line
+}
+
+// tomlTable finds the line with which a table begins.
+func tomlTable(text []byte, table string) int {
+	return matchedLine(text, `(?m)^[ \t]*\[*[ \t]*["']?`+regexp.QuoteMeta(table)+`["']?[ \t]*[=.\]]`)
+}
+
+func matchedLine(text []byte, pattern string) int {
+	loc := regexp.MustCompile(pattern).FindIndex(text)
 	if loc == nil {
 		return 0
 	}

@@ -124,6 +124,11 @@ func TestLoadErrorsNameTheLine(t *testing.T) {
 		"cargo git":         {"Cargo.toml", "[package]\nname = \"x\"\n[dependencies]\na = \"1\"\nb = { git = \"https://x.example\" }\n", `Cargo.toml:5: crate b: "git" is not supported`},
 		"cargo syntax":      {"Cargo.toml", "[dependencies]\na = \n", `Cargo.toml:2: `},
 		"cargo feature":     {"Cargo.toml", "[dependencies.a]\nversion = \"1\"\nfeatures = [\"x;id\"]\n", `Cargo.toml:1: crate a: x;id is not a feature`},
+		"cargo target":      {"Cargo.toml", "[dependencies]\na = \"1\"\n\n[target.'cfg(unix)'.dependencies]\nlibc = \"0.2\"\n", `Cargo.toml:4: "target" is not supported; list what is needed under dependencies`},
+		"cargo patch":       {"Cargo.toml", "[patch.crates-io]\na = { git = \"https://x.example\" }\n", `Cargo.toml:1: "patch" is not supported`},
+		"cargo dev git":     {"Cargo.toml", "[dependencies]\na = \"1\"\n[dev-dependencies]\na = { path = \"../a\" }\n", `Cargo.toml:4: crate a: "path" is not supported`},
+		"npm overrides":     {"package.json", "{\"dependencies\": {\"a\": \"1\"},\n\"overrides\": {\"b\": \"2\"}}", `package.json:2:1: "overrides" is not supported; list what is needed under dependencies`},
+		"npm optional":      {"package.json", "{\"optionalDependencies\": {\"b\": \"2\"}}", `package.json:1:2: "optionalDependencies" is not supported`},
 		"cargo version":     {"Cargo.toml", "[dependencies]\na = \"1'; id\"\n", `Cargo.toml:2: runtime: Packages: "a@1';id"`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -192,6 +197,11 @@ serde = { version = "1.0", features = ["derive", "rc"], default-features = false
 rand = "0.8"
 [dependencies.regex]
 version = ">= 1.5"
+[dev-dependencies]
+rand = "0.9"
+[build-dependencies]
+cc = "1"
+[workspace]
 `}))
 	require.NoError(t, err)
 	require.Equal(t, core.Cargo, rt.PackageManager)
@@ -200,6 +210,8 @@ version = ">= 1.5"
 		"cd /usr/local/share/caisson/crates && cargo add --quiet --no-default-features --features derive,rc -- 'serde@1.0'",
 		"cd /usr/local/share/caisson/crates && cargo add --quiet -- 'rand@0.8'",
 		"cd /usr/local/share/caisson/crates && cargo add --quiet -- 'regex@>=1.5'",
+		"cd /usr/local/share/caisson/crates && cargo add --quiet --dev -- 'rand@0.9'",
+		"cd /usr/local/share/caisson/crates && cargo add --quiet --build -- 'cc@1'",
 		`cd /usr/local/share/caisson/crates && cargo fetch && chmod -R a+rX "${CARGO_HOME:-$HOME/.cargo}"`,
 	}, rt.SetupCommands)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caisson-dev/caisson/conformance"
+	"github.com/caisson-dev/caisson/core"
 )
 
 // Exit statuses of `caisson conformance`.
@@ -81,7 +82,7 @@ is not, and 2 if the suite could not be run.`,
 	f.StringVar(&o.level, "level", string(conformance.Gold), "highest level to ask for: core, extended or gold")
 	f.StringVar(&o.run, "run", "", "only the cases whose ID matches this `REGEXP`; no level is reached then")
 	f.StringVar(&o.skipKnown, "skip-known", "", "`FILE` with IDs of cases that are known to fail, one a line")
-	f.IntVar(&o.parallel, "parallel", 0, "cases to run at once (default 16)")
+	f.IntVar(&o.parallel, "parallel", 0, "cases to run at once (default 8)")
 	for i := range o.outputs {
 		out := &o.outputs[i]
 		f.StringVar(&out.path, out.flag, "", "write the report as "+out.about+" to `FILE`; - is the standard output")
@@ -134,12 +135,15 @@ func (o *conformanceOptions) prepare(ctx context.Context, h *conformance.Harness
 	if info.Driver == "fake" { // it has every image but these
 		h.MissingImage = "missing/image:latest"
 	}
+	show := newProgress(log)
+	defer show.close()
 	if spec.Runtime == nil {
-		show := newProgress(log)
-		defer show.close()
-		if spec.Runtime, err = firstImage(ctx, drv, o.images(shellImages()), log, show.event); err != nil {
-			return err
-		}
+		spec.Runtime, err = firstImage(ctx, drv, o.images(shellImages()), log, show.event)
+	} else {
+		_, err = drv.Prepare(ctx, spec.Runtime.WithDefaults(), &core.PrepareOptions{Progress: show.event})
+	}
+	if err != nil {
+		return err
 	}
 	h.Spec = *spec
 	return nil

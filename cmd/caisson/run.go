@@ -84,12 +84,19 @@ func (r *run) run(ctx context.Context) error {
 	switch {
 	case errors.Is(err, syscall.EPIPE): // whoever read our output has had enough
 		return status(exitSignaled + int(syscall.SIGPIPE))
+	case res != nil && ended(res) != nil && errors.Is(err, errDownload): // because of how the command ended, most likely
+		r.explain(res)
+		fmt.Fprintln(r.stderr, "caisson: "+oneLine(err))
+		return ended(res)
 	case err != nil:
 		return err
 	}
 	r.explain(res)
 	return ended(res)
 }
+
+// errDownload marks the error of a download.
+var errDownload = errors.New("download")
 
 // execute runs the command, in a sandbox that it starts and removes again. The
 // result may come with an error: of the cleaning up or of a download.
@@ -146,7 +153,9 @@ func (r *run) within(ctx context.Context, sb *core.Sandbox) (*core.Result, error
 		return res, err
 	}
 	for _, d := range r.downloads {
-		err = errors.Join(err, d.download(ctx, sb))
+		if failed := d.download(ctx, sb); failed != nil {
+			err = errors.Join(err, fmt.Errorf("%w: %w", errDownload, failed))
+		}
 	}
 	return res, err
 }
@@ -166,7 +175,7 @@ func (r *run) remove(ctx context.Context, sb *core.Sandbox) error {
 		}
 	}
 	fmt.Fprintf(r.stderr, "caisson: the sandbox%s is kept, with the label %s.owner=%s; remove it with: caisson gc --driver %s --owner %[3]s\n",
-		id, core.LabelPrefix, r.spec.Owner, cmp.Or(r.driver, r.info.Driver+":"))
+		id, core.LabelPrefix, r.spec.Owner, cmp.Or(r.driver, os.Getenv(driverEnv), r.info.Driver+":"))
 	return nil
 }
 

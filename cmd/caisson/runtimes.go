@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -32,7 +33,13 @@ func findRuntime(name string) (*core.Runtime, error) {
 	if name == "." || name == ".." || strings.ContainsAny(name, `/\`) {
 		return runtimes.Load(name)
 	}
-	return runtimes.Get(name)
+	rt, err := runtimes.Get(name)
+	if core.CodeOf(err) == core.ErrNotFound {
+		if _, statErr := os.Stat(name); statErr == nil {
+			return runtimes.Load(name)
+		}
+	}
+	return rt, err
 }
 
 func newRuntimesList() *cobra.Command {

@@ -75,16 +75,34 @@ func uploadFile(ctx context.Context, sb *core.Sandbox, local, remote string) err
 	return sb.Upload(ctx, remote, f, &core.UploadOptions{Mode: mode})
 }
 
-// download copies the file out. What is at the local name is replaced when all has arrived.
-func (t transfer) download(ctx context.Context, sb *core.Sandbox) (err error) {
+// download copies the file out. A file at the local name, or where a link of that
+// name leads, is replaced when all has arrived; a FIFO or a device is written to.
+func (t transfer) download(ctx context.Context, sb *core.Sandbox) error {
 	src, err := sb.Read(ctx, t.remote, nil)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	dst, err := os.CreateTemp(filepath.Dir(t.local), ".caisson-*")
+	local := t.local
+	if real, err := filepath.EvalSymlinks(local); err == nil {
+		local = real
+	}
+	if fi, err := os.Stat(local); err == nil && !fi.IsDir() && !fi.Mode().IsRegular() {
+		dst, err := os.OpenFile(local, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(dst, src)
+		return errors.Join(err, dst.Close())
+	}
+	return replaceFile(local, src)
+}
+
+// replaceFile puts a file with the content of src in the place of another.
+func replaceFile(name string, src io.Reader) (err error) {
+	dst, err := os.CreateTemp(filepath.Dir(name), ".caisson-*")
 	if err != nil {
-		return fmt.Errorf("download: %w", err)
+		return err
 	}
 	defer func() {
 		if err != nil {
@@ -93,10 +111,7 @@ func (t transfer) download(ctx context.Context, sb *core.Sandbox) (err error) {
 	}()
 	_, err = io.Copy(dst, src)
 	if err = errors.Join(err, dst.Chmod(0o644), dst.Close()); err != nil {
-		return fmt.Errorf("download: %w", err)
+		return err
 	}
-	if err = os.Rename(dst.Name(), t.local); err != nil {
-		return fmt.Errorf("download: %w", err)
-	}
-	return nil
+	return os.Rename(dst.Name(), name)
 }

@@ -71,6 +71,7 @@ func walls() []Saboteur {
 		shows("isolation/signals-first", "isolation/first-process", "it runs the first process as the workload's user", "(kill -TERM 1", allowed),
 		shows("isolation/standard-is-strict", "isolation/standard", "it gives profile standard a read-only root", "[ ! -d /var/tmp ]", func(string, bool) (string, bool) { return "", true }),
 		shows("isolation/relaxed-is-privileged", "isolation/relaxed", "it gives profile relaxed every capability", status, replaced("CapBnd:\t00000000000000cb", "CapBnd:\t000001ffffffffff")),
+		shows("isolation/relaxed-is-powerless", "isolation/relaxed", "it gives root of profile relaxed no capabilities", status, replaced("CapEff:\t00000000000000cb", "CapEff:\t0000000000000000")),
 		{Name: "isolation/common-processes", Target: "isolation/processes", Breaks: "it shows all sandboxes' processes to each", arm: func() *methods {
 			var mu sync.Mutex
 			var seen bytes.Buffer
