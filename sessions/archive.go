@@ -189,7 +189,7 @@ func (im *importer) entry(ctx context.Context, name string, h *tar.Header, conte
 			im.chmod(name, perm)
 		}
 		return nil
-	case tar.TypeReg:
+	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse: // of which the reader fills the holes
 		if perm == 0 { // which Upload takes for none
 			im.chmod(name, perm)
 			perm = entryDefault

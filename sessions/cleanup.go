@@ -3,6 +3,8 @@ package sessions
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -116,7 +118,8 @@ func (m *Manager) collect(ctx context.Context) error {
 		return nil
 	}
 	_, err := collector.Collect(ctx, &core.CollectOptions{Keep: m.holds})
-	if m.linker == nil || m.anonymous && len(m.pools) == 0 {
+	pooled := m.linker != nil && (!m.anonymous || len(m.pools) > 0)
+	if m.files == nil || !pooled && !m.options.Ephemeral {
 		return err
 	}
 	_, unclaimedErr := collector.Collect(ctx, &core.CollectOptions{Owner: m.owner, Workspaces: true, Keep: m.keepsUnlessUnclaimed(ctx)})
@@ -140,15 +143,24 @@ func (m *Manager) holds(l core.Leftover) bool {
 }
 
 // keepsUnlessUnclaimed returns what saves all but the workspaces of warm
-// sandboxes that are gone and that no session has claimed. Links are looked up
+// sandboxes that are gone and that no session has claimed, and those of sessions
+// whose files were to end with sandboxes that are gone. Links are looked up
 // only when something unused was found: from then on nobody can claim it.
 func (m *Manager) keepsUnlessUnclaimed(ctx context.Context) func(core.Leftover) bool {
 	claims := sync.OnceValues(func() (map[string]string, error) { return m.claims(ctx) })
 	return func(l core.Leftover) bool {
-		if l.Kind != core.LeftoverWorkspace || !strings.HasPrefix(l.Workspace, poolPrefix) {
+		session, ok := idOf(l.Workspace)
+		if l.Kind != core.LeftoverWorkspace || !strings.HasPrefix(l.Workspace, poolPrefix) && !(ok && m.options.Ephemeral) {
 			return true
 		}
 		claimed, err := claims()
-		return err != nil || claimed[l.Workspace] != ""
+		switch {
+		case err != nil || m.holds(l):
+			return true
+		case ok: // its own files, unless it is a link to others
+			return slices.Contains(slices.Collect(maps.Values(claimed)), session)
+		default:
+			return claimed[l.Workspace] != "" && !m.options.Ephemeral
+		}
 	}
 }

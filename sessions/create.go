@@ -101,6 +101,9 @@ func (m *Manager) occupy(ctx context.Context, spec *core.Spec) (sb *core.Sandbox
 				return nil, false, err
 			}
 		}
+		if err := m.clear(ctx, spec.Workspace); err != nil {
+			return nil, false, err
+		}
 		sb, err = core.Start(ctx, m.driver, spec)
 		if core.CodeOf(err) != core.ErrConflict || m.files == nil {
 			return sb, false, err
@@ -111,6 +114,19 @@ func (m *Manager) occupy(ctx context.Context, spec *core.Spec) (sb *core.Sandbox
 		}
 	}
 	return nil, false, err
+}
+
+// clear removes the files that a session whose files end with its sandbox has
+// left, when its process died with it. What a sandbox has in use stays: that is taken over.
+func (m *Manager) clear(ctx context.Context, workspace string) error {
+	if !m.options.Ephemeral || workspace == "" {
+		return nil
+	}
+	err := m.files.RemoveWorkspace(ctx, m.owner, workspace)
+	if code := core.CodeOf(err); code == core.ErrConflict || code == core.ErrNotFound {
+		return nil
+	}
+	return err
 }
 
 // adoptOne takes over the sandbox that has the spec's workspace. It returns nil if it has removed it instead, or finds none.

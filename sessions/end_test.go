@@ -174,6 +174,38 @@ func TestEphemeralFilesEndWithTheSandbox(t *testing.T) {
 	}
 }
 
+// Neither who comes back after a crash finds the files, nor does the engine keep those of who does not.
+func TestEphemeralFilesEndWithACrash(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := fake.New(nil)
+		before, err := sessions.New(d, &sessions.Options{DefaultRuntime: debian, Owner: "app", Ephemeral: true})
+		require.NoError(t, err)
+		for _, id := range []string{"alice", "carol"} {
+			put(t, get(t, before, id), "file", "text")
+		}
+		d.Crash()
+		time.Sleep(2 * core.DefaultMinAge)
+		next := d.Sibling()
+		left := func() (names []string) {
+			found, err := next.Collect(t.Context(), &core.CollectOptions{Owner: "app", Workspaces: true, MinAge: -1, DryRun: true})
+			require.NoError(t, err)
+			for _, l := range found {
+				names = append(names, l.Kind)
+			}
+			return names
+		}
+		require.Equal(t, []string{core.LeftoverWorkspace, core.LeftoverWorkspace}, left())
+		m := manageOn(t, next, &sessions.Options{Owner: "app", Ephemeral: true, IdleTimeout: -1})
+		missing(t, get(t, m, "alice"), "file")
+		put(t, get(t, m, "alice"), "file", "text")
+		time.Sleep(2 * core.DefaultMinAge)
+		m.StartCleanup(0)
+		synctest.Wait()
+		require.Equal(t, "text", read(t, get(t, m, "alice"), "file"))
+		require.Equal(t, []string{core.LeftoverSandbox, core.LeftoverWorkspace}, left(), "of who lives")
+	})
+}
+
 func TestEphemeralSessionThatAnotherProcessTookIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := fake.New(nil)

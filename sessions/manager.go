@@ -219,7 +219,11 @@ func (m *Manager) enter(ctx context.Context, id string, want *request) (*Session
 		f.creates = true
 		ctx, cancel := m.untilClosing(ctx)
 		defer cancel()
-		return m.renew(ctx, sl, want)
+		err := m.renew(ctx, sl, want)
+		if err != nil && m.closing.Err() != nil && core.CodeOf(err) == core.ErrCanceled {
+			return errShutDown() // which has cut it off, and not who asks
+		}
+		return err
 	}), nil
 }
 
