@@ -80,9 +80,18 @@ func only(e *Env, attacher core.Attacher, owner string) *core.Record {
 
 func listed(e *Env) {
 	attacher := optional[core.Attacher](e)
-	sb, owner := attachable(e)
+	owner, use := e.owner(), func(*core.Spec) {}
+	if _, ok := core.AsDriver[core.Workspacer](e.Driver()); ok {
+		use = workspace(e, "listed/ü")
+	}
+	sb := e.Own(func(s *core.Spec) {
+		use(s)
+		s.Owner, s.Lease, s.Labels = owner, time.Minute, map[string]string{"purpose": "a = b, \"c\" ü"}
+	})
 	r := only(e, attacher, owner)
 	want(e, "owner", r.Owner, owner)
+	want(e, "workspace", r.Workspace, sb.Spec().Workspace)
+	want(e, "lease", r.Lease, time.Minute)
 	want(e, "running", r.Running, true)
 	want(e, "labels", maps.Equal(r.Labels, sb.Spec().Labels), true)
 	want(e, "created within the last minutes", time.Since(r.Created).Abs() < 10*time.Minute, true)

@@ -67,7 +67,7 @@ func driverInfo(e *Env) {
 	}
 	want(e, "Info.Capabilities are sorted", slices.IsSorted(info.Capabilities), true)
 	want(e, "Info.Capabilities repeats nothing", len(slices.Compact(slices.Clone(info.Capabilities))), len(info.Capabilities))
-	want(e, "Info.Isolation.Level is container, vm or none", slices.Contains([]string{"container", "vm", "none"}, info.Isolation.Level), true)
+	want(e, "Info.Isolation.Level is container, gvisor, vm or none", slices.Contains([]string{"container", "gvisor", "vm", "none"}, info.Isolation.Level), true)
 	want(e, "a driver that isolates says by what", e.has(core.CapIsolation), info.Isolation.Level != "none")
 }
 

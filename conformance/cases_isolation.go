@@ -202,7 +202,7 @@ func setUserID(e *Env) {
 		}
 	}
 	if ran == 0 {
-		e.Skipf("the image has no set-user-id program of root's that runs")
+		e.imageLacks("a set-user-id program of root's that runs")
 	}
 }
 

@@ -68,6 +68,9 @@ func Check(ctx context.Context, h *Harness, opts *Options) (*Report, error) {
 	if len(cases) == 0 {
 		return nil, core.Errorf(core.ErrInvalid, "conformance", "no case is selected: look at Run and Level")
 	}
+	if opts.Parallel < 0 {
+		return nil, core.Errorf(core.ErrInvalid, "conformance", "Parallel %d is negative", opts.Parallel)
+	}
 	started := time.Now()
 	r, err := open(ctx, h)
 	if err != nil {
@@ -146,6 +149,8 @@ func (o *Options) log(res *Result) {
 
 // notes looks for file verbs that the driver has but does not declare.
 func (r *run) notes(ctx context.Context) []string {
+	ctx, cancel := context.WithTimeout(ctx, DefaultTimeout)
+	defer cancel()
 	sb, err := r.lease(ctx)
 	if err != nil {
 		return nil

@@ -67,6 +67,9 @@ func TestLevels(t *testing.T) {
 	rep := check(t, honest(), &conformance.Options{Cases: []conformance.Case{newCase("a", core_, passes), declared}})
 	require.Equal(t, core_, rep.Level, "a declared capability may not be skipped")
 	require.False(t, rep.Conformant)
+	declared.Needs = []string{"no-such-program"}
+	rep = check(t, honest(), &conformance.Options{Cases: []conformance.Case{newCase("a", core_, passes), declared}})
+	require.Equal(t, gold, rep.Level, "but an image need not have everything")
 	_, err := conformance.Check(t.Context(), honest(), &conformance.Options{Run: regexp.MustCompile("no such case")})
 	require.ErrorIs(t, err, core.ErrInvalid)
 	for _, name := range []string{"", "none", "Gold", "silver"} {

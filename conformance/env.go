@@ -96,6 +96,15 @@ func (e *Env) broken(what string, err error) {
 	e.Fatalf("%s: %v", what, err)
 }
 
+// imageLacks skips a case that the image is no good for.
+func (e *Env) imageLacks(what string) {
+	e.Helper()
+	if r, ok := e.T.(*recorder); ok {
+		r.excuse()
+	}
+	e.Skipf("the image has no %s", what)
+}
+
 // Dir makes a directory for this case in sb and returns its path, relative to the work directory.
 func (e *Env) Dir(sb core.Backend) string {
 	e.Helper()

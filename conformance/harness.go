@@ -60,7 +60,7 @@ type run struct {
 	info    *core.Info
 	spec    core.Spec
 
-	starting sync.Mutex // held while the shared sandbox is started
+	starting chan struct{} // holds a token unless the shared sandbox is being started
 
 	mu       sync.Mutex
 	shared   *shared
@@ -81,6 +81,9 @@ func open(ctx context.Context, h *Harness) (*run, error) {
 	if h == nil || h.Open == nil || h.Spec.Runtime == nil {
 		return nil, core.Errorf(core.ErrInvalid, "conformance", "set the harness's Open and Spec.Runtime")
 	}
+	if err := h.Spec.Validate(); err != nil {
+		return nil, core.Complete(err, core.Error{Op: "conformance"})
+	}
 	known := map[string]bool{}
 	for _, c := range Cases() {
 		known[c.ID] = true
@@ -98,7 +101,8 @@ func open(ctx context.Context, h *Harness) (*run, error) {
 	if err != nil {
 		return nil, errors.Join(err, driver.Close())
 	}
-	r := &run{harness: h, driver: driver, info: info, spec: h.Spec, programs: map[string]bool{}, owners: map[string]bool{}}
+	r := &run{harness: h, driver: driver, info: info, spec: h.Spec, programs: map[string]bool{}, owners: map[string]bool{}, starting: make(chan struct{}, 1)}
+	r.starting <- struct{}{}
 	if r.spec.Owner == "" {
 		r.spec.Owner = "conformance-" + random()
 	}
@@ -124,8 +128,12 @@ const sharedPIDs = 1024
 
 // lease returns the sandbox that the cases share; the caller must release it.
 func (r *run) lease(ctx context.Context) (*shared, error) {
-	r.starting.Lock()
-	defer r.starting.Unlock()
+	select {
+	case <-r.starting:
+		defer func() { r.starting <- struct{}{} }()
+	case <-ctx.Done():
+		return nil, core.Ended(ctx)
+	}
 	r.mu.Lock()
 	s := r.shared
 	if s != nil {

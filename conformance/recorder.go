@@ -23,6 +23,7 @@ type recorder struct {
 	cleanups []func()
 	broken   bool
 	skipped  string
+	excused  bool
 	closed   bool // the case was given up; what it reports now is dropped
 }
 
@@ -71,6 +72,13 @@ func (r *recorder) Skipf(format string, args ...any) {
 	r.skipped = fmt.Sprintf(format, args...)
 	r.mu.Unlock()
 	runtime.Goexit()
+}
+
+// excuse marks a skip that is no fault of the driver's: the image lacks what the case needs.
+func (r *recorder) excuse() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.excused = true
 }
 
 func (r *recorder) Failed() bool {
@@ -125,6 +133,7 @@ func (r *run) execute(ctx context.Context, c *Case) Result {
 				rec.Fatalf("look whether the case applies: %v", err)
 			}
 			if reason != "" {
+				rec.excuse() // it is of the image, or of a capability that is not declared
 				rec.Skipf("%s", reason)
 			}
 			c.Run(env)
@@ -171,7 +180,7 @@ func (r *recorder) result(c *Case, took time.Duration) Result {
 	case len(r.failures) > 0:
 		res.Status = Fail
 	case r.skipped != "":
-		res.Status, res.Reason = Skip, r.skipped
+		res.Status, res.Reason, res.excused = Skip, r.skipped, r.excused
 	}
 	return res
 }

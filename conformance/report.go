@@ -39,6 +39,8 @@ type Result struct {
 	Failures []string        `json:"failures,omitempty"` // each: what was done, expected, got
 	Log      []string        `json:"log,omitempty"`
 	Seconds  float64         `json:"seconds"`
+
+	excused bool // the skip
 }
 
 // Bad reports whether the result fails the run.
@@ -131,9 +133,10 @@ func reached(rep *Report) Level {
 	return levels[max(top, 0)]
 }
 
-// mandatory reports whether a case may not be skipped.
+// mandatory reports whether a case may not be skipped. One of a declared
+// capability may if the image does not have what it needs.
 func (r *Result) mandatory(declared []core.Capability) bool {
-	return r.Level == Core || r.Requires != "" && slices.Contains(declared, r.Requires)
+	return r.Level == Core || !r.excused && r.Requires != "" && slices.Contains(declared, r.Requires)
 }
 
 // conclude sets Conformant once everything else is known.

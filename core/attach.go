@@ -15,7 +15,7 @@ type Record struct {
 	Owner     string
 	Workspace string            // empty if the sandbox has none that outlives it
 	Labels    map[string]string // the Spec's
-	Created   time.Time         // by the clock of whoever started it
+	Created   time.Time         // by the engine's clock
 	Lease     time.Duration
 	Running   bool
 	// SpecDigest identifies what was asked for; see Attacher.

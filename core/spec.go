@@ -72,8 +72,9 @@ type Spec struct {
 	Limits  Limits
 	// Allow lists protections that may be missing.
 	Allow []Weakening
-	// Labels are put on every engine object of the sandbox, each key under
-	// LabelPrefix. They can be read by everyone who can reach the engine.
+	// Labels are put on the engine objects of the sandbox, each key under
+	// LabelPrefix + ".label.", but not on a Workspace, which outlives it.
+	// They can be read by everyone who can reach the engine.
 	Labels map[string]string
 	// Owner is a stable id of whoever may adopt and collect the sandbox. Like
 	// Workspace, it is in a label as it is, and read by who can reach the engine.

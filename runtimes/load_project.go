@@ -146,15 +146,17 @@ func parseCargo(path string, text []byte) (*core.Runtime, error) {
 		Name: nameOf(path), Description: "Rust with the crates of Cargo.toml", BaseImage: rustImage, WorkDir: "/src", PackageManager: core.Cargo,
 		SetupCommands: []string{"cargo new --quiet --lib --vcs none --name crates " + crates},
 	}
+	seen := map[[2]string]bool{}
 	for _, key := range meta.Keys() { // in the order of the file
 		switch key[0] {
 		case "target", "patch", "replace":
 			return nil, at(tomlTable(text, key[0]), 0, fmt.Errorf("%q is not supported; list what is needed under dependencies", key[0]))
 		}
 		kind, ok := cargoKinds[key[0]]
-		if !ok || len(key) != 2 {
+		if !ok || len(key) < 2 || seen[[2]string{key[0], key[1]}] {
 			continue
 		}
+		seen[[2]string{key[0], key[1]}] = true // a dotted key comes with each of its parts
 		line := tomlLine(text, key[0], key[1])
 		table, _ := manifest[key[0]].(map[string]any)
 		spec, options, err := crate(key[1], table[key[1]])

@@ -124,6 +124,8 @@ func TestLoadErrorsNameTheLine(t *testing.T) {
 		"cargo git":         {"Cargo.toml", "[package]\nname = \"x\"\n[dependencies]\na = \"1\"\nb = { git = \"https://x.example\" }\n", `Cargo.toml:5: crate b: "git" is not supported`},
 		"cargo syntax":      {"Cargo.toml", "[dependencies]\na = \n", `Cargo.toml:2: `},
 		"cargo feature":     {"Cargo.toml", "[dependencies.a]\nversion = \"1\"\nfeatures = [\"x;id\"]\n", `Cargo.toml:1: crate a: x;id is not a feature`},
+		"cargo dotted":      {"Cargo.toml", "[dependencies]\na = \"1\"\nb.git = \"https://x.example\"\n", `Cargo.toml:3: crate b: "git" is not supported`},
+		"cargo workspace":   {"Cargo.toml", "[dependencies]\na.workspace = true\n", `Cargo.toml:2: crate a: "workspace" is not supported`},
 		"cargo target":      {"Cargo.toml", "[dependencies]\na = \"1\"\n\n[target.'cfg(unix)'.dependencies]\nlibc = \"0.2\"\n", `Cargo.toml:4: "target" is not supported; list what is needed under dependencies`},
 		"cargo patch":       {"Cargo.toml", "[patch.crates-io]\na = { git = \"https://x.example\" }\n", `Cargo.toml:1: "patch" is not supported`},
 		"cargo dev git":     {"Cargo.toml", "[dependencies]\na = \"1\"\n[dev-dependencies]\na = { path = \"../a\" }\n", `Cargo.toml:4: crate a: "path" is not supported`},
@@ -195,6 +197,8 @@ name = "x"
 [dependencies]
 serde = { version = "1.0", features = ["derive", "rc"], default-features = false }
 rand = "0.8"
+log.version = "0.4"
+log.features = ["std"]
 [dependencies.regex]
 version = ">= 1.5"
 [dev-dependencies]
@@ -209,6 +213,7 @@ cc = "1"
 		"cargo new --quiet --lib --vcs none --name crates /usr/local/share/caisson/crates",
 		"cd /usr/local/share/caisson/crates && cargo add --quiet --no-default-features --features derive,rc -- 'serde@1.0'",
 		"cd /usr/local/share/caisson/crates && cargo add --quiet -- 'rand@0.8'",
+		"cd /usr/local/share/caisson/crates && cargo add --quiet --features std -- 'log@0.4'",
 		"cd /usr/local/share/caisson/crates && cargo add --quiet -- 'regex@>=1.5'",
 		"cd /usr/local/share/caisson/crates && cargo add --quiet --dev -- 'rand@0.9'",
 		"cd /usr/local/share/caisson/crates && cargo add --quiet --build -- 'cc@1'",

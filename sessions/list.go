@@ -16,7 +16,7 @@ type Info struct {
 	Workspace string    // the name of its workspace, as in core.Record
 	Sandbox   string    // the driver's id; empty if the session hibernates
 	Running   bool      // false also for a sandbox that has stopped by itself
-	Created   time.Time // the sandbox, or the workspace of a session that hibernates
+	Created   time.Time // the sandbox, or the workspace of a session that hibernates; Docker tells of that when it was last changed
 	Lease     time.Duration
 }
 

@@ -112,7 +112,7 @@ func (o *conformanceOptions) check(ctx context.Context, log io.Writer) (*conform
 	if err := o.prepare(ctx, h, log); err != nil {
 		return nil, err
 	}
-	engine := &underTest{url: o.driver, notices: log}
+	engine := &underTest{url: o.driver}
 	h.Open, h.Another, h.Census, h.Lose = engine.open, engine.another, engine.census, engine.lose
 	return conformance.Check(ctx, h, opts)
 }
@@ -123,7 +123,7 @@ func (o *conformanceOptions) prepare(ctx context.Context, h *conformance.Harness
 	if err != nil {
 		return err
 	}
-	drv, err := openDriver(ctx, o.driver, io.Discard)
+	drv, err := openDriver(ctx, o.driver)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/drivers/fake"
@@ -10,14 +9,13 @@ import (
 
 // underTest is the engine that a run of the conformance suite is about, as more than one process sees it.
 type underTest struct {
-	url     string
-	notices io.Writer
-	driver  core.Driver // of the run; open until after the last census
+	url    string
+	driver core.Driver // of the run; open until after the last census
 }
 
 // open opens a driver. The first is that of the run; cases may open more.
 func (u *underTest) open(ctx context.Context) (core.Driver, error) {
-	driver, err := openDriver(ctx, u.url, u.notices)
+	driver, err := openDriver(ctx, u.url)
 	if err == nil && u.driver == nil {
 		u.driver = driver
 	}
@@ -29,7 +27,7 @@ func (u *underTest) another(ctx context.Context) (core.Driver, error) {
 	if f, ok := u.driver.(*fake.Driver); ok {
 		return f.Sibling(), nil
 	}
-	return openDriver(ctx, u.url, io.Discard)
+	return openDriver(ctx, u.url)
 }
 
 // census lists what the engine has of an owner: sandboxes, volumes of such that

@@ -39,7 +39,7 @@ func (o *runOptions) register(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.env, "env", nil, "set `KEY=VALUE` for the command; KEY alone takes this program's value")
 	f.StringArrayVar(&o.uploads, "upload", nil, "copy `LOCAL[:REMOTE]`, a file or the regular files of a directory, into the sandbox first")
 	f.StringArrayVar(&o.downloads, "download", nil, "copy the file `REMOTE[:LOCAL]` out of the sandbox afterwards")
-	f.StringArrayVar(&o.labels, "label", nil, "put the label `KEY=VALUE`, below "+core.LabelPrefix+", on what is made on the engine")
+	f.StringArrayVar(&o.labels, "label", nil, "put the label `KEY=VALUE`, below "+core.LabelPrefix+".label, on what is made on the engine")
 	f.BoolVar(&o.keep, "keep", false, "do not remove the sandbox; what removes it later is printed")
 	f.BoolVar(&o.json, "json", false, "print the result with the captured output as JSON")
 }

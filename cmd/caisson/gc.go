@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -21,9 +22,15 @@ everything of that owner is removed, whether it is in use or not. Only objects
 with the labels of Caisson are looked at.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case opts.Workspaces && opts.Owner == "":
+				return errors.New("--workspaces: name whose, with --owner")
+			case opts.MinAge < 0:
+				return fmt.Errorf("--min-age %v is negative", opts.MinAge)
+			}
 			ctx, release := catchSignals(cmd.Context(), func() {})
 			defer release()
-			drv, err := openDriver(ctx, url, cmd.ErrOrStderr())
+			drv, err := openDriver(ctx, url)
 			if err != nil {
 				return err
 			}

@@ -84,6 +84,14 @@ func newRoot() *cobra.Command {
 	return root
 }
 
+// onlyBelow is the command of one that does nothing itself: it shows its help, and refuses what is none of its own.
+func onlyBelow(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return flagError(cmd, fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath()))
+	}
+	return cmd.Help()
+}
+
 func flagError(cmd *cobra.Command, err error) error {
 	return fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())
 }

@@ -32,7 +32,7 @@ func takeProbe(ctx context.Context, drv core.Driver, info *core.Info, notices io
 	if err != nil {
 		return nil, err
 	}
-	sb, err := core.Start(ctx, drv, &core.Spec{Runtime: rt, Allow: info.Isolation.Missing})
+	sb, err := core.Start(ctx, drv, &core.Spec{Runtime: rt, Allow: info.Isolation.Missing, Lease: runLease})
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ minute, ends and is removed by itself, unless it is to be kept.
 Without --image or --runtime, an image with the interpreter is chosen: ` + "`debian:bookworm-slim`" + `,
 for .py files ` + "`python:3.12-slim`" + `, for .js files ` + "`node:20-slim`" + `; $` + imageEnv + ` names another.`
 
-const runExamples = `  caisson run -c 'echo hello from $(id -un)'
+const runExamples = `  caisson run -c 'echo hello from user $(id -u)'
   caisson run --timeout 10s --upload data.csv --download result.json analysis.py
   caisson run --image golang:1.26 --memory 1g -- go version`
 
@@ -101,7 +101,7 @@ var errDownload = errors.New("download")
 // execute runs the command, in a sandbox that it starts and removes again. The
 // result may come with an error: of the cleaning up or of a download.
 func (r *run) execute(ctx context.Context) (res *core.Result, err error) {
-	drv, err := openDriver(ctx, r.driver, r.stderr)
+	drv, err := openAnyDriver(ctx, r.driver, r.stderr)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ func newRuntimes() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "runtimes",
 		Short: "List, show, build and prune the environments that sandboxes are made from",
+		RunE:  onlyBelow,
 	}
 	cmd.AddCommand(newRuntimesList(), newRuntimesShow(), newRuntimesBuild(), newRuntimesPrune())
 	return cmd

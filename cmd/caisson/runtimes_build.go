@@ -24,7 +24,7 @@ func newRuntimesBuild() *cobra.Command {
 			}
 			ctx, release := catchSignals(cmd.Context(), func() {})
 			defer release()
-			drv, err := openDriver(ctx, url, cmd.ErrOrStderr())
+			drv, err := openDriver(ctx, url)
 			if err != nil {
 				return err
 			}

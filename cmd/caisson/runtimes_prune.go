@@ -28,7 +28,7 @@ Caisson did not give them.`,
 			}
 			ctx, release := catchSignals(cmd.Context(), func() {})
 			defer release()
-			drv, err := openDriver(ctx, url, cmd.ErrOrStderr())
+			drv, err := openDriver(ctx, url)
 			if err != nil {
 				return err
 			}

@@ -30,7 +30,7 @@ type sessionFlags struct {
 
 func newSessions() *cobra.Command {
 	o := new(sessionFlags)
-	cmd := &cobra.Command{Use: "sessions", Short: "List, use and remove the sessions of programs", Long: sessionsLong, Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "sessions", Short: "List, use and remove the sessions of programs", Long: sessionsLong, RunE: onlyBelow}
 	f := cmd.PersistentFlags()
 	driverFlag(f, &o.driver)
 	f.StringVar(&o.owner, "owner", "", "owner of the sessions, as the program names it")
@@ -42,7 +42,7 @@ func newSessions() *cobra.Command {
 func (o *sessionFlags) with(cmd *cobra.Command, do func(context.Context, core.Driver) error) error {
 	ctx, release := catchSignals(cmd.Context(), func() {})
 	defer release()
-	drv, err := openDriver(ctx, o.driver, cmd.ErrOrStderr())
+	drv, err := openDriver(ctx, o.driver)
 	if err != nil {
 		return interrupted(ctx, err)
 	}

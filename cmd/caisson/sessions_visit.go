@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -143,9 +144,13 @@ func newSessionsImport(o *sessionFlags) *cobra.Command {
 			if err := o.named(); err != nil {
 				return err
 			}
+			stream := bufio.NewReader(cmd.InOrStdin())
+			if _, err := stream.Peek(1); err != nil { // what was to make it has failed; no session is made of that
+				return errors.New("the standard input is empty; give it a tar stream")
+			}
 			return o.with(cmd, func(ctx context.Context, drv core.Driver) error {
 				return o.visit(ctx, drv, args[0], true, cmd.ErrOrStderr(), func(sb *core.Sandbox) error {
-					return sessions.Import(ctx, sb, cmd.InOrStdin())
+					return sessions.Import(ctx, sb, stream)
 				})
 			})
 		},

@@ -72,13 +72,9 @@ func attaches() []Saboteur {
 		}}
 	}
 	return []Saboteur{
-		one("attach/labels-lost", "attach/listed", "it keeps no labels", methods{sandboxes: func(ctx context.Context, d keeper, owner string) ([]core.Record, error) {
-			all, err := d.Sandboxes(ctx, owner)
-			for i := range all {
-				all[i].Labels = nil
-			}
-			return all, err
-		}}),
+		onRecords("attach/labels-lost", "it keeps no labels", func(r *core.Record) { r.Labels = nil }),
+		onRecords("attach/workspaces-lost", "it does not know the workspace of a sandbox", func(r *core.Record) { r.Workspace = "" }),
+		onRecords("attach/leases-lost", "it does not know the lease of a sandbox", func(r *core.Record) { r.Lease = 0 }),
 		one("attach/lists-by-prefix", "attach/listed", "it lists sandboxes of owners whose name begins alike", methods{sandboxes: func(ctx context.Context, d keeper, owner string) ([]core.Record, error) {
 			return d.Sandboxes(ctx, strings.TrimSuffix(owner, "-other"))
 		}}),
@@ -224,6 +220,17 @@ func collects() []Saboteur {
 		}}),
 		with("collect/workspaces-always", "collect/workspaces", "it removes workspaces unasked", func(o *core.CollectOptions) { o.Workspaces = true }),
 	}
+}
+
+// onRecords is wrong about what the sandboxes that it lists were started with.
+func onRecords(name, breaks string, wrong func(*core.Record)) Saboteur {
+	return one(name, "attach/listed", breaks, methods{sandboxes: func(ctx context.Context, d keeper, owner string) ([]core.Record, error) {
+		all, err := d.Sandboxes(ctx, owner)
+		for i := range all {
+			wrong(&all[i])
+		}
+		return all, err
+	}})
 }
 
 // onJoined is wrong about the sandboxes that are joined.

@@ -108,7 +108,7 @@ func (s *sandbox) create(ctx context.Context) error {
 	defer cancel()
 	for _, step := range []func() error{
 		func() error { return s.createVolume(whole) },
-		func() (err error) { s.id, err = e.Create(whole, c); return s.noNetwork(err) },
+		func() (err error) { s.id, err = e.Create(whole, c); return s.noNetwork(s.inUse(err)) },
 		func() error { return s.noNetwork(e.Start(whole, s.id)) }, // an engine may look for it no sooner
 	} {
 		if ctx.Err() != nil {
@@ -119,6 +119,15 @@ func (s *sandbox) create(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// inUse says what stands in the way of a container, whose name is its workspace's. The
+// engine's advice, to remove it, would cost somebody his sandbox.
+func (s *sandbox) inUse(err error) error {
+	if core.CodeOf(err) != core.ErrConflict || s.spec.Workspace == "" {
+		return err
+	}
+	return core.Errorf(core.ErrConflict, "", "the workspace is in use by the sandbox %s", s.container.Name)
 }
 
 // noNetwork says what to do about a network that there is not. Nothing else can be missing: the image was there a moment ago.

@@ -25,6 +25,7 @@ func (s *suite) workspaces(t *testing.T) {
 	sh(t, first, "echo kept > file; echo lost > /tmp/file")
 	_, err := core.Start(t.Context(), s.driver, s.spec(shared))
 	require.ErrorIs(t, err, core.ErrConflict)
+	require.ErrorContains(t, err, "the workspace is in use by the sandbox "+name(t, first))
 	require.Equal(t, "kept\n", sh(t, first, "cat file"), "a start that was refused took the sandbox along")
 	cut, cancel := context.WithCancel(t.Context())
 	cancel()
