@@ -60,7 +60,8 @@ type run struct {
 	info    *core.Info
 	spec    core.Spec
 
-	starting chan struct{} // holds a token unless the shared sandbox is being started
+	whole    context.Context // of the run
+	starting chan struct{}   // holds a token unless the shared sandbox is being started
 
 	mu       sync.Mutex
 	shared   *shared
@@ -101,7 +102,7 @@ func open(ctx context.Context, h *Harness) (*run, error) {
 	if err != nil {
 		return nil, errors.Join(err, driver.Close())
 	}
-	r := &run{harness: h, driver: driver, info: info, spec: h.Spec, programs: map[string]bool{}, owners: map[string]bool{}, starting: make(chan struct{}, 1)}
+	r := &run{whole: ctx, harness: h, driver: driver, info: info, spec: h.Spec, programs: map[string]bool{}, owners: map[string]bool{}, starting: make(chan struct{}, 1)}
 	r.starting <- struct{}{}
 	if r.spec.Owner == "" {
 		r.spec.Owner = "conformance-" + random()
@@ -147,7 +148,7 @@ func (r *run) lease(ctx context.Context) (*shared, error) {
 	if spec.Limits.PIDs == 0 {
 		spec.Limits.PIDs = sharedPIDs
 	}
-	sb, err := r.start(context.WithoutCancel(ctx), r.driver, &spec)
+	sb, err := r.start(r.whole, r.driver, &spec) // it is not only for who waits for it
 	if err != nil {
 		return nil, err
 	}

@@ -146,6 +146,7 @@ func (o *conformanceOptions) prepare(ctx context.Context, h *conformance.Harness
 		return err
 	}
 	h.Spec = *spec
+	h.Spec.Lease = runLease // for what is left if this program is killed
 	return nil
 }
 

@@ -77,11 +77,10 @@ func (o *diffOptions) compare(ctx context.Context, args []string, notices io.Wri
 	if err != nil {
 		return nil, err
 	}
-	if spec.Runtime == nil {
-		if spec.Runtime, err = o.sameImage(ctx, args[:2], notices); err != nil {
-			return nil, err
-		}
+	if spec.Runtime, err = o.ready(ctx, args[:2], spec.Runtime, notices); err != nil {
+		return nil, err
 	}
+	spec.Lease = runLease // for what is left if this program is killed
 	var of [2]*conformance.Harness
 	for i := range of {
 		of[i] = &conformance.Harness{Spec: *spec, Open: func(ctx context.Context) (core.Driver, error) { return core.Open(ctx, args[i]) }}
@@ -97,8 +96,8 @@ func (o *diffOptions) compare(ctx context.Context, args []string, notices io.Wri
 	return found, explain(found)
 }
 
-// sameImage returns the runtime of the first image that both drivers can make ready.
-func (o *diffOptions) sameImage(ctx context.Context, urls []string, notices io.Writer) (*core.Runtime, error) {
+// ready makes a runtime ready on both drivers; a nil one is that of the first image for which that works.
+func (o *diffOptions) ready(ctx context.Context, urls []string, rt *core.Runtime, notices io.Writer) (*core.Runtime, error) {
 	var both pair
 	for _, url := range urls {
 		drv, err := core.Open(ctx, url)
@@ -110,7 +109,11 @@ func (o *diffOptions) sameImage(ctx context.Context, urls []string, notices io.W
 	}
 	show := newProgress(notices)
 	defer show.close()
-	return firstImage(ctx, both, o.images(shellImages()), notices, show.event)
+	if rt == nil {
+		return firstImage(ctx, both, o.images(shellImages()), notices, show.event)
+	}
+	_, err := both.Prepare(ctx, rt.WithDefaults(), &core.PrepareOptions{Progress: show.event})
+	return rt, err
 }
 
 // write prints the comparison in the form that was asked for.
