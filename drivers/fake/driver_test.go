@@ -15,6 +15,7 @@ import (
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/drivers/fake"
+	"github.com/caisson-dev/caisson/runtimes"
 )
 
 // TestFilesPersist writes a greeting in one command and reads it in the next,
@@ -180,12 +181,15 @@ func TestBuilds(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "built\npip numpy==1.0\n", res.Stdout.String())
 
-	for name, rt := range map[string]*core.Runtime{
-		"package": {BaseImage: "debian", Packages: []string{"caisson-fails"}},
-		"setup":   {BaseImage: "debian", SetupCommands: []string{"exit 3"}},
+	for want, rt := range map[runtimes.BuildError]*core.Runtime{
+		{Step: 2, Steps: 2, Title: "pip install caisson-fails", Reason: `no package "caisson-fails"`}: {BaseImage: "debian", PackageManager: core.Pip, Packages: []string{"caisson-fails"}},
+		{Step: 3, Steps: 3, Title: "RUN echo why; exit 3", ExitCode: 3, Log: "why\n"}:                 {BaseImage: "debian", SetupCommands: []string{"true", "echo why; exit 3"}},
 	} {
 		_, err := d.Prepare(t.Context(), rt, nil)
-		require.ErrorIs(t, err, core.ErrBuild, name)
+		require.ErrorIs(t, err, core.ErrBuild)
+		failed, ok := errors.AsType[*runtimes.BuildError](err)
+		require.True(t, ok, "as on the engines")
+		require.Equal(t, want, *failed)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()

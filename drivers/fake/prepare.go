@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/caisson-dev/caisson/core"
 	"github.com/caisson-dev/caisson/drivers/fake/internal/kernel"
+	"github.com/caisson-dev/caisson/runtimes"
 )
 
 // missing begins the images that never exist.
@@ -116,22 +118,31 @@ func (d *Driver) build(ctx context.Context, rt *core.Runtime, fresh bool, tell f
 	for _, command := range rt.SetupCommands {
 		next("RUN " + command)
 		if err := trial.runSetup(ctx, command, tell); err != nil {
-			return nil, err
+			return nil, inStep(err, step, total, "RUN "+command)
 		}
 	}
 	for _, name := range rt.Packages {
 		next(fmt.Sprintf("%s install %s", rt.PackageManager, name))
 		if name == failing || strings.HasPrefix(name, failing+"=") || strings.HasPrefix(name, failing+"@") {
-			return nil, d.errorf(core.ErrBuild, "prepare", "%s: no package %q", rt.PackageManager, name)
+			err := d.errorf(core.ErrBuild, "prepare", "%w", &runtimes.BuildError{Reason: fmt.Sprintf("no package %q", name)})
+			return nil, inStep(err, step, total, fmt.Sprintf("%s install %s", rt.PackageManager, name))
 		}
 		tell(core.Progress{Kind: core.ProgressLog, Text: "installed " + name})
 	}
 	if err := trial.installPackages(ctx, tell); err != nil {
-		return nil, err
+		return nil, inStep(err, step, total, string(rt.PackageManager)+" install")
 	}
 	tell(core.Progress{Kind: core.ProgressDone, Text: ref})
 	d.keep(ref, core.Prepared{Image: ref, ID: id})
 	return &core.Prepared{Image: ref, ID: id, Built: true}, nil
+}
+
+// inStep adds to a failure of a build where it was.
+func inStep(err error, step, steps int64, title string) error {
+	if failed, ok := errors.AsType[*runtimes.BuildError](err); ok {
+		failed.Step, failed.Steps, failed.Title = int(step), int(steps), title
+	}
+	return err
 }
 
 // setup does once more what made the image, in a sandbox that starts from it.
@@ -181,7 +192,10 @@ func (s *sandbox) runSetup(ctx context.Context, command string, tell func(core.P
 		tell(core.Progress{Kind: core.ProgressLog, Text: strings.TrimSuffix(line, "\n")})
 	}
 	if end.Shell() != 0 {
-		return s.driver.errorf(core.ErrBuild, "prepare", "setup command %q: exit %d", command, end.Shell())
+		text := log.String()
+		return s.driver.errorf(core.ErrBuild, "prepare", "%w", &runtimes.BuildError{
+			Title: command, ExitCode: end.Shell(), Log: text[max(0, len(text)-runtimes.MaxLog):],
+		})
 	}
 	return nil
 }
