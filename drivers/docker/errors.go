@@ -28,7 +28,7 @@ func (e *engine) classify(ctx context.Context, err error) error {
 		return core.Ended(ctx)
 	case classified:
 		return own
-	case strings.Contains(err.Error(), "database not open"): // the first thing that an engine closes when it ends
+	case strings.Contains(err.Error(), "database not open"), strings.Contains(err.Error(), "failed to update store"): // the first things that an engine closes when it ends
 		return core.Errorf(core.ErrUnavailable, "", "docker at %s is ending: %w", e.api.DaemonHost(), err)
 	case client.IsErrConnectionFailed(err), errors.As(err, &network):
 		return core.Errorf(core.ErrUnavailable, "", "docker cannot be reached at %s; start it, or set DOCKER_HOST (%w)", e.api.DaemonHost(), err)

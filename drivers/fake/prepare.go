@@ -118,19 +118,19 @@ func (d *Driver) build(ctx context.Context, rt *core.Runtime, fresh bool, tell f
 	for _, command := range rt.SetupCommands {
 		next("RUN " + command)
 		if err := trial.runSetup(ctx, command, tell); err != nil {
-			return nil, inStep(err, step, total, "RUN "+command)
+			return nil, d.inStep(err, step, total, "RUN "+command)
 		}
 	}
 	for _, name := range rt.Packages {
 		next(fmt.Sprintf("%s install %s", rt.PackageManager, name))
 		if name == failing || strings.HasPrefix(name, failing+"=") || strings.HasPrefix(name, failing+"@") {
 			err := d.errorf(core.ErrBuild, "prepare", "%w", &runtimes.BuildError{Reason: fmt.Sprintf("no package %q", name)})
-			return nil, inStep(err, step, total, fmt.Sprintf("%s install %s", rt.PackageManager, name))
+			return nil, d.inStep(err, step, total, fmt.Sprintf("%s install %s", rt.PackageManager, name))
 		}
 		tell(core.Progress{Kind: core.ProgressLog, Text: "installed " + name})
 	}
 	if err := trial.installPackages(ctx, tell); err != nil {
-		return nil, inStep(err, step, total, string(rt.PackageManager)+" install")
+		return nil, d.inStep(err, step, total, string(rt.PackageManager)+" install")
 	}
 	tell(core.Progress{Kind: core.ProgressDone, Text: ref})
 	d.keep(ref, core.Prepared{Image: ref, ID: id})
@@ -138,11 +138,13 @@ func (d *Driver) build(ctx context.Context, rt *core.Runtime, fresh bool, tell f
 }
 
 // inStep adds to a failure of a build where it was.
-func inStep(err error, step, steps int64, title string) error {
-	if failed, ok := errors.AsType[*runtimes.BuildError](err); ok {
-		failed.Step, failed.Steps, failed.Title = int(step), int(steps), title
+func (d *Driver) inStep(err error, step, steps int64, title string) error {
+	failed, ok := errors.AsType[*runtimes.BuildError](err)
+	if !ok {
+		return err
 	}
-	return err
+	failed.Step, failed.Steps, failed.Title = int(step), int(steps), title
+	return d.errorf(core.ErrBuild, "prepare", "%w", failed)
 }
 
 // setup does once more what made the image, in a sandbox that starts from it.
