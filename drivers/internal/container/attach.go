@@ -2,7 +2,6 @@ package container
 
 import (
 	"context"
-	"encoding/hex"
 	"strings"
 	"time"
 
@@ -85,7 +84,7 @@ func (d *Driver) attach(ctx context.Context, id string, spec *core.Spec) (core.B
 	}
 	s := &sandbox{
 		driver: d, spec: spec, container: plan(spec, status.Image), id: status.ID, created: status.Created,
-		claimant: hex.EncodeToString(random(8)), starter: status.Labels[labelStart],
+		starter: status.Labels[labelStart],
 	}
 	if s.container.Name = id; spec.Workspace == "" && s.container.Volume != "" {
 		s.container.Volume = id

@@ -50,13 +50,14 @@ type Driver struct {
 	builds   flights[*built]    // by tag
 	guards   guards
 	starting chan struct{} // a slot for each start under way
+	holder   string        // of claims: this process
 }
 
 var _ core.Driver = (*Driver)(nil)
 
 // New returns the driver of an engine. It owns the engine.
 func New(scheme string, engine Engine) *Driver {
-	return &Driver{scheme: scheme, engine: patient{engine}, starting: make(chan struct{}, startsAtOnce)}
+	return &Driver{scheme: scheme, engine: patient{engine}, starting: make(chan struct{}, startsAtOnce), holder: token()}
 }
 
 // Info describes the engine; see core.Driver.

@@ -81,9 +81,9 @@ func (s *sandbox) renewing(ctx context.Context) *lease {
 }
 
 // claim makes this process the one that holds the sandbox. It returns
-// ErrConflict if another one does, unless that is the one named by from.
+// ErrConflict if another one does, unless that is the process named by from.
 func (s *sandbox) claim(ctx context.Context, from string) error {
-	args := []string{"renew", "-claim", s.claimant}
+	args := []string{"renew", "-claim", s.driver.holder}
 	if from != "" {
 		args = append(args, "-from", from)
 	}
@@ -91,7 +91,7 @@ func (s *sandbox) claim(ctx context.Context, from string) error {
 	if err != nil {
 		return err
 	}
-	if held != s.claimant {
+	if held != s.driver.holder {
 		return &core.Error{Code: core.ErrConflict, Err: errTaken}
 	}
 	return nil

@@ -2,7 +2,6 @@ package container
 
 import (
 	"context"
-	"encoding/hex"
 
 	"github.com/caisson-dev/caisson/core"
 )
@@ -14,7 +13,7 @@ var _ core.Linker = (*Driver)(nil)
 func (d *Driver) Link(ctx context.Context, owner, name, target string) error {
 	labels := workspaceLabels(owner, name)
 	labels[labelTarget] = target
-	labels[labelStart] = hex.EncodeToString(random(8)) // else a link that is there already looks as if it were made by this call
+	labels[labelStart] = token() // else a link that is there already looks as if it were made by this call
 	if err := d.engine.ReserveVolume(ctx, workspaceName(owner, name), labels); err != nil {
 		return d.fail("link", err)
 	}

@@ -72,6 +72,9 @@ func plan(spec *core.Spec, image string) *Container {
 	return c
 }
 
+// token is a text that nobody else has.
+func token() string { return hex.EncodeToString(random(8)) }
+
 func random(n int) []byte {
 	b := make([]byte, n)
 	_, _ = rand.Read(b) // never fails
@@ -123,7 +126,7 @@ func isThe(labels, want map[string]string) bool {
 func labels(spec *core.Spec) map[string]string {
 	limits, _ := json.Marshal(&spec.Limits) // numbers always marshal
 	l := map[string]string{
-		core.LabelPrefix: kindSandbox, labelStart: hex.EncodeToString(random(8)), labelSpec: digest(spec),
+		core.LabelPrefix: kindSandbox, labelStart: token(), labelSpec: digest(spec),
 		labelUID: user(spec), labelWorkDir: spec.Runtime.WorkDir,
 		labelProfile: string(spec.Profile), labelNetwork: string(spec.Network), labelLimits: string(limits),
 	}

@@ -20,8 +20,7 @@ type sandbox struct {
 	id        string      // the engine's, of the container; empty until it is made
 	opened    atomic.Bool // a runner was opened before
 	taken     atomic.Bool // another process has the sandbox now
-	claimant  string      // the name of this side in claims
-	starter   string      // that of who has started the sandbox: with it process 1 begins, after every restart
+	starter   string      // what process 1 names as the holder when it begins, and after every restart; of each start another
 	lease     *lease      // nil without one
 	created   time.Time
 }
@@ -30,7 +29,6 @@ type sandbox struct {
 func (d *Driver) launch(ctx context.Context, spec *core.Spec, img *prepared) (core.Backend, error) {
 	s := &sandbox{driver: d, spec: spec, container: plan(spec, img.tag), created: time.Now()}
 	s.starter = s.container.Labels[labelStart]
-	s.claimant = s.starter
 	if spec.Owner != "" { // else nobody can take it over
 		s.container.Args = append(s.container.Args, "-claim", s.starter)
 	}
@@ -210,8 +208,8 @@ func (s *sandbox) restart(ctx context.Context) error {
 	return nil
 }
 
-// hold makes sure that this process still has the sandbox. It takes it back from
-// who has started it, whom process 1 names after a restart, whoever did that.
+// hold makes sure that this process still has the sandbox. What process 1 names
+// after a restart is nobody's: whoever had the sandbox has it still.
 func (s *sandbox) hold(ctx context.Context) error {
 	err := s.claim(ctx, s.starter)
 	if errors.Is(err, errTaken) {

@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 	"io"
+	"net"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -120,4 +121,73 @@ func TestRemovalHasTimeLeft(t *testing.T) {
 			require.Equal(t, min(claimTimeout, bound/2), time.Since(began))
 		})
 	}
+}
+
+// claims is an engine whose process 1 holds a claim, as that of a sandbox does, and starts no runner.
+type claims struct {
+	Engine
+	holder string
+}
+
+func (c *claims) Exec(_ context.Context, _, _ string, args []string) (io.ReadWriteCloser, error) {
+	switch args[1] {
+	case "status":
+	case "renew":
+		id, from := args[3], ""
+		if len(args) > 5 {
+			from = args[5]
+		}
+		if c.holder == id || c.holder == from {
+			c.holder = id
+		}
+	default:
+		return nil, core.Errorf(core.ErrUnavailable, "", "no runner starts")
+	}
+	answer, host := net.Pipe()
+	go func() {
+		_, _ = io.WriteString(answer, "claim "+c.holder+"\n")
+		_ = answer.Close()
+	}()
+	return host, nil
+}
+
+func (c *claims) Image(context.Context, string) (*Image, error) { return new(Image), nil }
+func (c *claims) Inspect(context.Context, string) (*Status, error) {
+	spec := claimed()
+	l := labels(spec)
+	l[labelStart] = "start"
+	return &Status{ID: "id", State: Running, Labels: l}, nil
+}
+
+func (c *claims) Restart(context.Context, string) error {
+	c.holder = "start"
+	return nil
+}
+
+func claimed() *core.Spec {
+	return (&core.Spec{Runtime: &core.Runtime{Image: "x"}, Owner: "owner"}).WithDefaults()
+}
+
+func TestWhoHasASandbox(t *testing.T) {
+	e := &claims{holder: "start"}
+	first, second := New("test", e), New("test", e)
+	of := func(d *Driver) *sandbox {
+		return &sandbox{driver: d, spec: claimed(), container: plan(claimed(), "x"), id: "id", starter: "start"}
+	}
+	starter := of(first)
+	require.NoError(t, starter.hold(t.Context()))
+
+	_, err := first.attach(t.Context(), "id", claimed())
+	require.ErrorIs(t, err, core.ErrUnavailable)
+	require.NoError(t, starter.hold(t.Context()), "an attempt of its own to attach, which has failed, leaves it to the process")
+
+	_, err = second.attach(t.Context(), "id", claimed())
+	require.ErrorIs(t, err, core.ErrUnavailable)
+	require.ErrorIs(t, starter.hold(t.Context()), core.ErrConflict)
+	require.True(t, starter.taken.Load())
+
+	attached := of(second)
+	require.NoError(t, e.Restart(t.Context(), "id"))
+	require.NoError(t, attached.hold(t.Context()), "after a restart it is of who had it")
+	require.ErrorIs(t, of(first).hold(t.Context()), core.ErrConflict)
 }
