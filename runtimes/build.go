@@ -116,11 +116,7 @@ func (b *Build) Redact(line string) string { return b.secrets.Replace(line) }
 // reached leaves no mark in the image, and the index that they came from.
 func digest(rt *core.Runtime, base BaseImage) string {
 	plain := newBuildFile(rt, base, new(BuildOptions), nil)
-	index := ""
-	if rt.Source.Index != "" {
-		index = withoutUser(rt.Source.Index)
-	}
-	sum := sha256.Sum256([]byte(plain.text.String() + "\x00" + index))
+	sum := sha256.Sum256([]byte(plain.text.String() + "\x00" + Index(rt)))
 	return hex.EncodeToString(sum[:16])
 }
 

@@ -159,6 +159,10 @@ func basic(user, password string) string {
 	return base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
 }
 
+// Index is the part of a runtime's Source that decides which image it is: the
+// index without its user and password.
+func Index(rt *core.Runtime) string { return withoutUser(rt.Source.Index) }
+
 func withoutUser(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {

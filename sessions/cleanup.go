@@ -3,8 +3,6 @@ package sessions
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -149,18 +147,18 @@ func (m *Manager) holds(l core.Leftover) bool {
 func (m *Manager) keepsUnlessUnclaimed(ctx context.Context) func(core.Leftover) bool {
 	claims := sync.OnceValues(func() (map[string]string, error) { return m.claims(ctx) })
 	return func(l core.Leftover) bool {
-		session, ok := idOf(l.Workspace)
-		if l.Kind != core.LeftoverWorkspace || !strings.HasPrefix(l.Workspace, poolPrefix) && !(ok && m.options.Ephemeral) {
+		warm, ephemeral := strings.HasPrefix(l.Workspace, poolPrefix), m.options.Ephemeral
+		_, session := idOf(l.Workspace)
+		if l.Kind != core.LeftoverWorkspace || !warm && (!session || !ephemeral) {
 			return true
 		}
 		claimed, err := claims()
-		switch {
-		case err != nil || m.holds(l):
+		if err != nil {
 			return true
-		case ok: // its own files, unless it is a link to others
-			return slices.Contains(slices.Collect(maps.Values(claimed)), session)
-		default:
-			return claimed[l.Workspace] != "" && !m.options.Ephemeral
 		}
+		if warm {
+			return claimed[l.Workspace] != "" && !ephemeral
+		}
+		return m.holds(l) || linked(claimed)[l.Workspace]
 	}
 }

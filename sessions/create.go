@@ -123,7 +123,7 @@ func (m *Manager) clear(ctx context.Context, workspace string) error {
 		return nil
 	}
 	err := m.files.RemoveWorkspace(ctx, m.owner, workspace)
-	if code := core.CodeOf(err); code == core.ErrConflict || code == core.ErrNotFound {
+	if core.CodeOf(err) == core.ErrConflict {
 		return nil
 	}
 	return err

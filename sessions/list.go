@@ -96,12 +96,9 @@ func addHibernating(ctx context.Context, driver core.Driver, owner string, claim
 	if err != nil {
 		return err
 	}
-	linked := make(map[string]bool)
-	for _, id := range claims {
-		linked[workspaceOf(id)] = true
-	}
+	names := linked(claims)
 	for _, l := range all {
-		if linked[l.Workspace] { // a name only; the workspace comes too
+		if names[l.Workspace] { // a name only; the workspace comes too
 			continue
 		}
 		id := sessionOf(l.Workspace, claims)
@@ -110,4 +107,13 @@ func addHibernating(ctx context.Context, driver core.Driver, owner string, claim
 		}
 	}
 	return nil
+}
+
+// linked returns the names by which sessions find the workspaces that they have claimed.
+func linked(claims map[string]string) map[string]bool {
+	names := make(map[string]bool, len(claims))
+	for _, id := range claims {
+		names[workspaceOf(id)] = true
+	}
+	return names
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caisson-dev/caisson/conformance"
-	"github.com/caisson-dev/caisson/core"
 )
 
 // Exit statuses of `caisson conformance`.
@@ -135,14 +134,7 @@ func (o *conformanceOptions) prepare(ctx context.Context, h *conformance.Harness
 	if info.Driver == "fake" { // it has every image but these
 		h.MissingImage = "missing/image:latest"
 	}
-	show := newProgress(log)
-	defer show.close()
-	if spec.Runtime == nil {
-		spec.Runtime, err = firstImage(ctx, drv, o.images(shellImages()), log, show.event)
-	} else {
-		_, err = drv.Prepare(ctx, spec.Runtime.WithDefaults(), &core.PrepareOptions{Progress: show.event})
-	}
-	if err != nil {
+	if spec.Runtime, err = makeReady(ctx, drv, spec.Runtime, o.images(shellImages()), log); err != nil {
 		return err
 	}
 	h.Spec = *spec

@@ -107,13 +107,7 @@ func (o *diffOptions) ready(ctx context.Context, urls []string, rt *core.Runtime
 		defer drv.Close()
 		both = append(both, drv)
 	}
-	show := newProgress(notices)
-	defer show.close()
-	if rt == nil {
-		return firstImage(ctx, both, o.images(shellImages()), notices, show.event)
-	}
-	_, err := both.Prepare(ctx, rt.WithDefaults(), &core.PrepareOptions{Progress: show.event})
-	return rt, err
+	return makeReady(ctx, both, rt, o.images(shellImages()), notices)
 }
 
 // write prints the comparison in the form that was asked for.

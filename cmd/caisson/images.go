@@ -32,6 +32,17 @@ func languages() map[string]language {
 	}
 }
 
+// makeReady makes a runtime ready; a nil one is that of the first image for which that works.
+func makeReady(ctx context.Context, drv preparer, rt *core.Runtime, images []string, notices io.Writer) (*core.Runtime, error) {
+	show := newProgress(notices)
+	defer show.close()
+	if rt == nil {
+		return firstImage(ctx, drv, images, notices, show.event)
+	}
+	_, err := drv.Prepare(ctx, rt.WithDefaults(), &core.PrepareOptions{Progress: show.event})
+	return rt, err
+}
+
 // firstImage returns the runtime of the first image that the driver can make
 // ready. It says so to notices if that is not the first of all.
 func firstImage(ctx context.Context, drv preparer, images []string, notices io.Writer, progress func(core.Progress)) (*core.Runtime, error) {

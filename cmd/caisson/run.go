@@ -76,7 +76,7 @@ func (r *run) run(ctx context.Context) error {
 		if err := r.report(res, err); err != nil {
 			return err
 		}
-		if err != nil {
+		if err != nil && !consequence(res, err) {
 			return status(exitFailure)
 		}
 		return ended(res)
@@ -84,15 +84,20 @@ func (r *run) run(ctx context.Context) error {
 	switch {
 	case errors.Is(err, syscall.EPIPE): // whoever read our output has had enough
 		return status(exitSignaled + int(syscall.SIGPIPE))
-	case res != nil && ended(res) != nil && errors.Is(err, errDownload): // because of how the command ended, most likely
-		r.explain(res)
-		fmt.Fprintln(r.stderr, "caisson: "+oneLine(err))
-		return ended(res)
-	case err != nil:
+	case err != nil && !consequence(res, err):
 		return err
 	}
 	r.explain(res)
+	if err != nil {
+		fmt.Fprintln(r.stderr, "caisson: "+oneLine(err))
+	}
 	return ended(res)
+}
+
+// consequence reports whether an error is of a download after a command that has
+// failed: most likely for that reason, which is the one to be told.
+func consequence(res *core.Result, err error) bool {
+	return res != nil && ended(res) != nil && errors.Is(err, errDownload)
 }
 
 // errDownload marks the error of a download.
@@ -175,7 +180,7 @@ func (r *run) remove(ctx context.Context, sb *core.Sandbox) error {
 		}
 	}
 	fmt.Fprintf(r.stderr, "caisson: the sandbox%s is kept, with the label %s.owner=%s; remove it with: caisson gc --driver %s --owner %[3]s\n",
-		id, core.LabelPrefix, r.spec.Owner, cmp.Or(r.driver, os.Getenv(driverEnv), r.info.Driver+":"))
+		id, core.LabelPrefix, r.spec.Owner, cmp.Or(driverNamed(r.driver), r.info.Driver+":"))
 	return nil
 }
 

@@ -12,7 +12,6 @@ import (
 
 	"github.com/containerd/errdefs"
 
-	"github.com/docker/docker/api/types"
 	dockercontainer "github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
@@ -181,36 +180,18 @@ func (e *engine) Exec(ctx context.Context, name, user string, args []string) (io
 	if err != nil {
 		return nil, e.classify(ctx, err)
 	}
-	conn, err := e.attach(ctx, exec.ID)
+	// The client waits for the answer whatever becomes of the context.
+	program, err := container.Await(ctx, func() (*stream, error) {
+		conn, err := e.api.ContainerExecAttach(ctx, exec.ID, dockercontainer.ExecAttachOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return &stream{Demux: container.NewDemux(conn.Reader), Conn: conn.Conn}, nil
+	})
 	if err != nil {
 		return nil, e.classify(ctx, err)
 	}
-	return &stream{Demux: container.NewDemux(conn.Reader), Conn: conn.Conn}, nil
-}
-
-// attach starts a program. The client waits for the engine's answer whatever
-// becomes of the context, so it does that on a goroutine, which ends with the answer.
-func (e *engine) attach(ctx context.Context, exec string) (types.HijackedResponse, error) {
-	type answer struct {
-		conn types.HijackedResponse
-		err  error
-	}
-	answered := make(chan answer, 1)
-	go func() {
-		conn, err := e.api.ContainerExecAttach(ctx, exec, dockercontainer.ExecAttachOptions{})
-		answered <- answer{conn, err}
-	}()
-	select {
-	case a := <-answered:
-		return a.conn, a.err
-	case <-ctx.Done():
-		go func() {
-			if a := <-answered; a.err == nil {
-				a.conn.Close()
-			}
-		}()
-		return types.HijackedResponse{}, context.Cause(ctx)
-	}
+	return program, nil
 }
 
 // stream is a program's standard input and output.

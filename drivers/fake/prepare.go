@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -83,18 +82,8 @@ func digest(parts ...string) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// index is the part of a runtime's source that decides which image it is.
-func index(rt *core.Runtime) string {
-	u, err := url.Parse(rt.Source.Index)
-	if err != nil {
-		return ""
-	}
-	u.User = nil
-	return u.String()
-}
-
 func (d *Driver) build(ctx context.Context, rt *core.Runtime, fresh bool, tell func(core.Progress)) (*core.Prepared, error) {
-	id := digest(rt.BaseImage, index(rt), string(rt.PackageManager), rt.WorkDir, rt.User, fmt.Sprintf("%q", rt.SetupCommands), fmt.Sprintf("%q", rt.Packages))
+	id := digest(rt.BaseImage, runtimes.Index(rt), string(rt.PackageManager), rt.WorkDir, rt.User, fmt.Sprintf("%q", rt.SetupCommands), fmt.Sprintf("%q", rt.Packages))
 	ref := "caisson-fake:" + id[len("sha256:"):][:12]
 	d.mu.Lock()
 	p, there := d.images[ref]
@@ -124,8 +113,7 @@ func (d *Driver) build(ctx context.Context, rt *core.Runtime, fresh bool, tell f
 	for _, name := range rt.Packages {
 		next(fmt.Sprintf("%s install %s", rt.PackageManager, name))
 		if name == failing || strings.HasPrefix(name, failing+"=") || strings.HasPrefix(name, failing+"@") {
-			err := d.errorf(core.ErrBuild, "prepare", "%w", &runtimes.BuildError{Reason: fmt.Sprintf("no package %q", name)})
-			return nil, d.inStep(err, step, total, fmt.Sprintf("%s install %s", rt.PackageManager, name))
+			return nil, d.inStep(&runtimes.BuildError{Reason: fmt.Sprintf("no package %q", name)}, step, total, fmt.Sprintf("%s install %s", rt.PackageManager, name))
 		}
 		tell(core.Progress{Kind: core.ProgressLog, Text: "installed " + name})
 	}
@@ -137,8 +125,8 @@ func (d *Driver) build(ctx context.Context, rt *core.Runtime, fresh bool, tell f
 	return &core.Prepared{Image: ref, ID: id, Built: true}, nil
 }
 
-// inStep adds to a failure of a build where it was.
-func (d *Driver) inStep(err error, step, steps int64, title string) error {
+// inStep makes a step's failure one of the build. An error of another kind stays as it is.
+func (d *engine) inStep(err error, step, steps int64, title string) error {
 	failed, ok := errors.AsType[*runtimes.BuildError](err)
 	if !ok {
 		return err
@@ -149,13 +137,14 @@ func (d *Driver) inStep(err error, step, steps int64, title string) error {
 
 // setup does once more what made the image, in a sandbox that starts from it.
 func (s *sandbox) setup(ctx context.Context) error {
-	silent := func(core.Progress) {}
-	for _, command := range s.spec.Runtime.SetupCommands {
+	silent, commands := func(core.Progress) {}, s.spec.Runtime.SetupCommands
+	steps := int64(len(commands) + 1)
+	for i, command := range commands {
 		if err := s.runSetup(ctx, command, silent); err != nil {
-			return err
+			return s.driver.inStep(err, int64(i+1), steps, "RUN "+command)
 		}
 	}
-	return s.installPackages(ctx, silent)
+	return s.driver.inStep(s.installPackages(ctx, silent), steps, steps, string(s.spec.Runtime.PackageManager)+" install")
 }
 
 // installPackages runs the runtime's package manager, if the image has it.
@@ -171,18 +160,18 @@ func (s *sandbox) installPackages(ctx context.Context, tell func(core.Progress))
 	return s.runSetup(ctx, "! command -v "+manager+" >/dev/null || "+manager+` install -- "$@"`, tell, rt.Packages...)
 }
 
-// runSetup runs a command as root, with arguments.
+// runSetup runs a command as root, with arguments. If it fails, that is a [*runtimes.BuildError].
 func (s *sandbox) runSetup(ctx context.Context, command string, tell func(core.Progress), args ...string) error {
 	image, err := s.kernel.Load(kernel.Root, "/bin/sh", "/bin/sh", append([]string{"sh", "-c", command, "sh"}, args...))
 	if err != nil {
-		return s.driver.errorf(core.ErrBuild, "prepare", "%w", err)
+		return &runtimes.BuildError{Reason: err.Error()}
 	}
 	var log buildLog
 	job, err := s.kernel.Start(&kernel.Command{
 		Image: image, Env: []string{"PATH=" + kernel.DefaultPath, "HOME=/root"}, Dir: "/", User: kernel.Root, Stdout: &log, Stderr: &log,
 	})
 	if err != nil {
-		return s.driver.errorf(core.ErrBuild, "prepare", "%w", err)
+		return &runtimes.BuildError{Reason: err.Error()}
 	}
 	stop := context.AfterFunc(ctx, func() { job.Kill(killPatience) })
 	end := job.Wait()
@@ -195,9 +184,7 @@ func (s *sandbox) runSetup(ctx context.Context, command string, tell func(core.P
 	}
 	if end.Shell() != 0 {
 		text := log.String()
-		return s.driver.errorf(core.ErrBuild, "prepare", "%w", &runtimes.BuildError{
-			Title: command, ExitCode: end.Shell(), Log: text[max(0, len(text)-runtimes.MaxLog):],
-		})
+		return &runtimes.BuildError{ExitCode: end.Shell(), Log: text[max(0, len(text)-runtimes.MaxLog):]}
 	}
 	return nil
 }

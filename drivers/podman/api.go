@@ -141,7 +141,8 @@ func (e *engine) hijack(ctx context.Context, path string, body any) (net.Conn, *
 	if err != nil {
 		return nil, nil, err
 	}
-	conn, err := dial(ctx, shared)
+	// The bindings' dialers for ssh and TCP do not look at the context.
+	conn, err := container.Await(ctx, func() (net.Conn, error) { return shared.GetDialer(ctx) })
 	if err != nil {
 		e.forget(ctx, shared)
 		return nil, nil, e.unreachable(ctx, err)
@@ -159,30 +160,6 @@ func (e *engine) hijack(ctx context.Context, path string, body any) (net.Conn, *
 		return nil, nil, e.unreachable(ctx, err)
 	}
 	return conn, r, nil
-}
-
-// dial opens a connection, on a goroutine because the bindings' dialers for ssh and TCP do not look at the context.
-func dial(ctx context.Context, shared *bindings.Connection) (net.Conn, error) {
-	type answer struct {
-		conn net.Conn
-		err  error
-	}
-	answered := make(chan answer, 1)
-	go func() {
-		conn, err := shared.GetDialer(ctx)
-		answered <- answer{conn, err}
-	}()
-	select {
-	case a := <-answered:
-		return a.conn, a.err
-	case <-ctx.Done():
-		go func() {
-			if a := <-answered; a.err == nil {
-				_ = a.conn.Close()
-			}
-		}()
-		return nil, context.Cause(ctx)
-	}
 }
 
 // forget has the next call connect anew. The bindings dial by ssh once, and

@@ -3,6 +3,7 @@ package container
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"time"
 
@@ -26,6 +27,32 @@ func ended(ctx context.Context) error {
 		return core.Errorf(core.ErrTimeout, "", "the engine gives %w", ErrNoAnswer)
 	}
 	return core.Ended(ctx)
+}
+
+// Await calls do, which does not look at the context, on a goroutine, and returns
+// its result or why ctx has ended. A connection that comes too late is closed.
+func Await[C io.Closer](ctx context.Context, do func() (C, error)) (C, error) {
+	type answer struct {
+		conn C
+		err  error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		conn, err := do()
+		answered <- answer{conn, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.conn, a.err
+	case <-ctx.Done():
+		go func() {
+			if a := <-answered; a.err == nil {
+				_ = a.conn.Close()
+			}
+		}()
+		var none C
+		return none, context.Cause(ctx)
+	}
 }
 
 // Bounds of what an engine may take.
