@@ -222,20 +222,10 @@ func (e *engine) Pull(ctx context.Context, ref string, progress func(core.Progre
 	}
 	defer body.Close()
 	err = follow(body, nil, progress)
-	if err != nil && missing(err.Error()) {
+	if err != nil && says(err.Error(), "not found", "manifest unknown", "does not exist") {
 		err = core.Errorf(core.ErrNotFound, "", "%w", err)
 	}
 	return e.classify(ctx, err)
-}
-
-// missing reports whether the text of a failed pull says that there is no such image.
-func missing(text string) bool {
-	for _, phrase := range []string{"not found", "manifest unknown", "does not exist"} {
-		if strings.Contains(text, phrase) {
-			return true
-		}
-	}
-	return false
 }
 
 func (e *engine) Ping(ctx context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -28,7 +29,7 @@ func (e *engine) classify(ctx context.Context, err error) error {
 		return core.Ended(ctx)
 	case classified:
 		return own
-	case strings.Contains(err.Error(), "database not open"), strings.Contains(err.Error(), "failed to update store"): // the first things that an engine closes when it ends
+	case says(err.Error(), "database not open", "failed to update store", "transport is closing"): // of images, networks and containerd: what an engine closes first when it ends
 		return core.Errorf(core.ErrUnavailable, "", "docker at %s is ending: %w", e.api.DaemonHost(), err)
 	case client.IsErrConnectionFailed(err), errors.As(err, &network):
 		return core.Errorf(core.ErrUnavailable, "", "docker cannot be reached at %s; start it, or set DOCKER_HOST (%w)", e.api.DaemonHost(), err)
@@ -44,4 +45,9 @@ func (e *engine) classify(ctx context.Context, err error) error {
 		code = core.ErrPermission
 	}
 	return core.Errorf(code, "", "%w", err)
+}
+
+// says reports whether a text has one of the phrases in it.
+func says(text string, phrases ...string) bool {
+	return slices.ContainsFunc(phrases, func(p string) bool { return strings.Contains(text, p) })
 }
