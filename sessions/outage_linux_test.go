@@ -145,23 +145,35 @@ func (o *outage) audit(id string) {
 	}
 }
 
-// clear ends everything. A Docker that was killed may go on to list containers that it
-// has removed: they have no name, it does not know them when asked, and their
-// volumes are in use, until it starts anew.
+const allOfOutage = core.LabelPrefix + ".owner=outage"
+
 func (o *outage) clear() {
-	const all = core.LabelPrefix + ".owner=outage"
-	if slices.Contains(o.engine.Objects(all), "container ") {
-		o.Log("the engine lists what it has removed; it starts anew")
-		o.engine.Stop()
-		o.engine.Start()
-	}
 	for _, id := range append(o.ids, "new") {
 		_, err := o.manager.Release(context.Background(), id)
+		if core.CodeOf(err) == core.ErrConflict && o.renewed() {
+			_, err = o.manager.Release(context.Background(), id)
+		}
 		require.NoError(o, err)
 	}
 	_, err := o.manager.Shutdown(context.Background())
 	require.NoError(o, err)
-	o.until("nothing is left", func() bool { return len(o.engine.Objects(all)) == 0 })
+	o.until("nothing is left", func() bool {
+		o.renewed()
+		return len(o.engine.Objects(allOfOutage)) == 0
+	})
+}
+
+// renewed starts the engine anew if it lists containers that it has removed, as a
+// Docker may go on to do that was killed: they have no name, it does not know
+// them when asked, and their volumes are in use, until then.
+func (o *outage) renewed() bool {
+	if !slices.Contains(o.engine.Objects(allOfOutage), "container ") {
+		return false
+	}
+	o.Log("the engine lists what it has removed; it starts anew")
+	o.engine.Stop()
+	o.engine.Start()
+	return true
 }
 
 func (o *outage) successes() int {
